@@ -1,0 +1,87 @@
+"""The Store protocol: what Augury needs of a vector database, and no more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from ...schemas.collection import CollectionSpec
+from ...schemas.points import Filter, Point, PointId, Record, ScoredPoint, SearchRequest, StoreInfo
+
+
+class Store(Protocol):
+    """One collection of one engine.
+
+    Every method raises the errors of ``augury.errors`` and nothing else of its engine. Results with
+    equal scores are ordered by id, so that two stores give the same ranking.
+    """
+
+    def ensure(self, spec: CollectionSpec) -> None:
+        """Make the collection, or check that the one that is there has what ``spec`` names.
+
+        Missing payload indexes are added. A vector of another size or kind raises ``StoreError``.
+        """
+        ...
+
+    def exists(self) -> bool:
+        """Whether the collection has been made."""
+        ...
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write points, replacing those with the same id; durable on return.
+
+        Raises ``PointRejected`` (with ids) before anything is written if a point's vectors have another
+        width, hold NaN or infinities, or a sparse index twice.
+        """
+        ...
+
+    def search(self, request: SearchRequest) -> list[ScoredPoint]:
+        """The best points for one request."""
+        ...
+
+    def search_batch(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
+        """The same for several requests in one call to the engine."""
+        ...
+
+    def vectors(self, ids: Sequence[PointId], names: Sequence[str]) -> dict[PointId, Record]:
+        """The named vectors and the payloads of points, by id; unknown ids are left out."""
+        ...
+
+    def scroll(
+        self,
+        filter: Filter | None = None,
+        *,
+        payload: bool | tuple[str, ...] = True,
+        vectors: tuple[str, ...] = (),
+        batch: int = 1000,
+    ) -> Iterator[list[Record]]:
+        """Every matching point once, in batches, by id."""
+        ...
+
+    def delete(self, filter: Filter) -> None:
+        """Delete the points that match."""
+        ...
+
+    def count(self, filter: Filter | None = None) -> int:
+        """How many points match, exactly."""
+        ...
+
+    def metadata(self) -> dict[str, Any] | None:
+        """What ``set_metadata`` stored with the collection, or None."""
+        ...
+
+    def set_metadata(self, metadata: dict[str, Any]) -> None:
+        """Store a JSON object with the collection, in one step."""
+        ...
+
+    def info(self) -> StoreInfo:
+        """Engine, version, size, vectors and payload indexes."""
+        ...
+
+    def flush(self) -> None:
+        """Make everything written survive a loss of power, where the engine lets one ask for it."""
+        ...
+
+    def close(self) -> None:
+        """Release files and connections. A second call does nothing."""
+        ...

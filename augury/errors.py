@@ -1,0 +1,166 @@
+"""Every error Augury raises on purpose.
+
+Catch ``AuguryError`` to catch them all. Each one says what happened and what to do next, and carries
+the ids and values it speaks of as attributes::
+
+    AuguryError
+    ├── UsageError              a call or an option that contradicts itself
+    ├── InputError              something the user handed in cannot be used
+    │   ├── SourceError         a source that cannot be opened or is of no known kind
+    │   ├── DocumentError       one document; the others go on
+    │   ├── ScenarioFileError   a line of a scenario file
+    │   ├── FilterError         a filter or a --where clause
+    │   └── QueryError          a query, or a plan the index cannot answer
+    ├── ModelError
+    │   ├── ModelNotFound       no folder, cache entry or hub has it
+    │   ├── ModelFetchError     found, but could not be fetched or verified
+    │   ├── ModelOutputError    a model gave NaN, infinities or the wrong shape
+    │   └── ModelMismatch       the index was made with other models
+    ├── StoreError
+    │   ├── IndexNotFound       nothing there, or not an index
+    │   ├── IndexLocked         another process holds it
+    │   ├── IndexFull           no room left on the disk
+    │   ├── IndexUnfinished     a refold was interrupted
+    │   ├── PointRejected       the engine, or the checks before it, refused some points
+    │   ├── StoreTimeout        too slow or too large a request; smaller batches may pass
+    │   ├── StoreUnavailable    the server does not answer
+    │   └── Unsupported         this engine or this server version cannot do it
+    └── MissingDependency       an optional package is not installed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class AuguryError(Exception):
+    """``raise AuguryError("what happened", "what to do next")``.
+
+    Args:
+        what: what happened, a sentence without its full stop.
+        fix: the next step, a sentence without its full stop.
+    """
+
+    def __init__(self, what: str, fix: str) -> None:
+        self.what = what.rstrip(". ")
+        self.fix = fix.rstrip(". ")
+        super().__init__(f"{self.what}. {self.fix}.")
+
+
+class UsageError(AuguryError):
+    """A call or an option that contradicts itself. The CLI exits with 2."""
+
+
+class InputError(AuguryError):
+    """Something the user handed in cannot be used."""
+
+
+class SourceError(InputError):
+    """A source that cannot be opened or is of no known kind."""
+
+
+class DocumentError(InputError):
+    """One document cannot be ingested; the others go on.
+
+    Attributes:
+        doc_id: its id, where one is known.
+        source: where it came from, as ``file`` or ``file:line``.
+    """
+
+    def __init__(self, what: str, fix: str, *, doc_id: str | None = None, source: str = "") -> None:
+        super().__init__(what, fix)
+        self.doc_id = doc_id
+        self.source = source
+
+
+class ScenarioFileError(InputError):
+    """A line of a scenario file cannot be read."""
+
+
+class FilterError(InputError):
+    """A filter or a ``--where`` clause cannot be understood."""
+
+
+class QueryError(InputError):
+    """A query cannot be answered as asked."""
+
+
+class ModelError(AuguryError):
+    """Something is wrong with a model."""
+
+
+class ModelNotFound(ModelError):
+    """No local folder, cache entry or hub has the model."""
+
+
+class ModelFetchError(ModelError):
+    """A model was found but could not be fetched, or its checksum is wrong."""
+
+
+class ModelOutputError(ModelError):
+    """A model gave NaN, infinities or vectors of the wrong shape.
+
+    Attributes:
+        positions: positions of the texts in the batch whose output is unusable.
+    """
+
+    def __init__(self, what: str, fix: str, *, positions: Sequence[int] = ()) -> None:
+        super().__init__(what, fix)
+        self.positions = tuple(positions)
+
+
+class ModelMismatch(ModelError):
+    """The index was made with other models than the ones asked for."""
+
+
+class StoreError(AuguryError):
+    """The vector database refused or failed."""
+
+
+class IndexNotFound(StoreError):
+    """There is no index at this place, or what is there is not one."""
+
+
+class IndexLocked(StoreError):
+    """Another process holds the embedded index."""
+
+
+class IndexFull(StoreError):
+    """The disk that holds the index has no room left."""
+
+
+class IndexUnfinished(StoreError):
+    """A refold was interrupted, so stored scores would be mixed."""
+
+
+class PointRejected(StoreError):
+    """The engine, or the checks before it, refused some points.
+
+    Attributes:
+        ids: the ids of the refused points, where they are known.
+    """
+
+    def __init__(self, what: str, fix: str, *, ids: Sequence[str | int] = ()) -> None:
+        super().__init__(what, fix)
+        self.ids = tuple(ids)
+
+
+class StoreTimeout(StoreError):
+    """The request took too long or was too large; a smaller one may pass."""
+
+
+class StoreUnavailable(StoreError):
+    """The server does not answer."""
+
+
+class Unsupported(StoreError):
+    """This engine, or this version of the server, cannot do what was asked."""
+
+
+class MissingDependency(AuguryError):
+    """An optional package is not installed."""
+
+    def __init__(self, package: str, extra: str) -> None:
+        super().__init__(
+            f"{package} is not installed", f"Run: pip install 'augury[{extra}]' (or pip install {package})"
+        )

@@ -1,0 +1,126 @@
+"""The Profile: every choice that an index was made with. It is stored with the index."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from .collection import CollectionSpec, IndexKind, SparseSpec, VectorSpec
+from .document import digest
+from .scenario import ScenarioField
+
+BranchName = Literal["scenarios", "dense", "sparse"]
+FusionKind = Literal["rrf", "dbsf"]
+
+PAYLOAD_INDEXES: dict[str, IndexKind] = {
+    "doc_id": "keyword",
+    "chunk": "integer",
+    "source": "keyword",
+    "fingerprint": "keyword",
+    "scenario_state": "keyword",
+}
+"""Every field that Augury itself filters or deletes by."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DenseProfile(_Part):
+    """The dense encoder. ``revision`` and ``dim`` are filled in from the model when an index is made."""
+
+    model: str = "starter:minilm"
+    revision: str = ""
+    dim: int = 0
+    query_prompt: str = ""
+    document_prompt: str = ""
+
+
+class SparseProfile(_Part):
+    """The sparse encoder: a SPLADE model, or ``bm25``, which needs none."""
+
+    model: str = "starter:splade-tiny"
+    revision: str = ""
+    idf: bool = False
+
+
+class ChunkProfile(_Part):
+    """``sentences``: chunks of min_chars to max_chars that end where sentences end; ``none``: no cutting."""
+
+    mode: Literal["sentences", "none"] = "sentences"
+    min_chars: int = Field(default=500, ge=1)
+    max_chars: int = Field(default=2000, ge=1)
+    overlap: float = Field(default=0.15, ge=0, lt=0.5, description="share of max_chars repeated")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if self.min_chars > self.max_chars:
+            raise ValueError(f"min_chars {self.min_chars} is more than max_chars {self.max_chars}")
+        return self
+
+
+class ScenarioProfile(_Part):
+    """How scenarios are folded: row = alpha * passage + (1 - alpha) * scenario, both unit vectors."""
+
+    alpha: float = Field(default=0.3, ge=0, le=1)
+    fields: tuple[ScenarioField, ...] = ("need", "topic", "key_points", "explanation")
+    max_per_passage: int = Field(default=16, ge=1)
+    max_chars: int = Field(default=2000, ge=1, description="longer fields are cut")
+    floor: float = Field(default=0.0, ge=-1, le=1, description="drop a scenario less similar to its passage")
+
+
+class VectorNames(_Part):
+    """What the vectors are called in the collection."""
+
+    dense: str = "dense"
+    scenarios: str = "scenarios"
+    sparse: str = "sparse"
+
+
+class SearchProfile(_Part):
+    """What a search does when it is not told otherwise."""
+
+    branches: tuple[BranchName, ...] = ("scenarios", "sparse")
+    fusion: FusionKind = "rrf"
+    rrf_k: int = Field(default=60, ge=1)
+    weights: dict[BranchName, float] = Field(default_factory=dict)
+    candidates: int = Field(default=100, ge=1, description="passages taken from each branch")
+
+
+class Profile(_Part):
+    """``Profile()`` is the default: starter models, sentence chunks, folded scenarios and SPLADE.
+
+    ``sparse=None`` leaves the sparse branch out. ``indexes`` adds payload indexes for metadata fields,
+    as ``{"metadata.year": "integer"}``.
+    """
+
+    version: Literal[1] = 1
+    namespace: UUID = uuid5(NAMESPACE_URL, "augury")
+    dense: DenseProfile = DenseProfile()
+    sparse: SparseProfile | None = SparseProfile()
+    chunk: ChunkProfile = ChunkProfile()
+    scenarios: ScenarioProfile = ScenarioProfile()
+    search: SearchProfile = SearchProfile()
+    names: VectorNames = VectorNames()
+    indexes: dict[str, IndexKind] = Field(default_factory=dict)
+    refolding: float | None = Field(default=None, description="the alpha of a refold that has not ended")
+
+    def collection(self) -> CollectionSpec:
+        """The collection this profile needs."""
+        vectors = {
+            self.names.dense: VectorSpec(size=self.dense.dim),
+            self.names.scenarios: VectorSpec(size=self.dense.dim, distance="dot", multi=True),
+        }
+        sparse = {self.names.sparse: SparseSpec(idf=self.sparse.idf)} if self.sparse else {}
+        return CollectionSpec(vectors=vectors, sparse=sparse, indexes={**PAYLOAD_INDEXES, **self.indexes})
+
+    def point_id(self, doc_id: str, chunk: int) -> str:
+        """The id of a passage's point: the same on every machine and in every run."""
+        return str(uuid5(self.namespace, f"{chunk}:{doc_id}"))
+
+    def fingerprint(self, doc_id: str, content_hash: str) -> str:
+        """What a stored passage was made from and with, scenarios apart."""
+        made_with = self.model_dump(mode="json", include={"dense", "sparse", "chunk", "scenarios"})
+        return digest(doc_id, content_hash, made_with)
