@@ -1,5 +1,47 @@
-"""Augury: learned retrieval for Qdrant."""
+"""Augury: learned retrieval for Qdrant.
+
+::
+
+    import augury
+
+    with augury.open("my-index") as index:
+        index.ingest([augury.Document(id="a", text="...")])
+        for hit in index.search("a need in the user's own words"):
+            print(hit.doc_id, hit.score, hit.scenario)
+"""
 
 from ._version import __version__
+from .connector.index import Index, open
+from .connector.query.planner import QueryPlanner, SearchOptions
+from .connector.query.retriever import Retriever
+from .connector.query.where import where
+from .connector.sources import Fields, Source, open_source
+from .errors import AuguryError
+from .schemas.document import Document, Passage
+from .schemas.hit import Hit, SearchResult
+from .schemas.plan import QueryPlan
+from .schemas.profile import Profile
+from .schemas.report import IngestReport
+from .schemas.scenario import Scenario
 
-__all__ = ["__version__"]
+__all__ = [
+    "AuguryError",
+    "Document",
+    "Fields",
+    "Hit",
+    "Index",
+    "IngestReport",
+    "Passage",
+    "Profile",
+    "QueryPlan",
+    "QueryPlanner",
+    "Retriever",
+    "Scenario",
+    "SearchOptions",
+    "SearchResult",
+    "Source",
+    "__version__",
+    "open",
+    "open_source",
+    "where",
+]

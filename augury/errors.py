@@ -31,6 +31,7 @@ the ids and values it speaks of as attributes::
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 
 class AuguryError(Exception):
@@ -39,7 +40,12 @@ class AuguryError(Exception):
     Args:
         what: what happened, a sentence without its full stop.
         fix: the next step, a sentence without its full stop.
+
+    Attributes:
+        report: how far a long run had come, where it was a long run that ended.
     """
+
+    report: Any = None
 
     def __init__(self, what: str, fix: str) -> None:
         self.what = what.rstrip(". ")

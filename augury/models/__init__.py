@@ -1,0 +1,1 @@
+"""The networks that ingest, query and training share."""

@@ -10,9 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 def digest(*parts: Any) -> str:
-    """``digest("a", 1)``: 32 hex digits over any JSON-able values, the same on every machine."""
-    text = json.dumps(parts, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    """``digest("a", 1)``: 32 hex digits over any JSON-able values, the same on every machine.
+
+    Raises ``TypeError`` or ``ValueError`` for what JSON or UTF-8 cannot hold.
+    """
+    text = json.dumps(parts, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
 class Document(BaseModel):

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .collection import CollectionSpec, IndexKind, SparseSpec, VectorSpec
 from .document import digest
+from .fingerprint import Fingerprint
 from .scenario import ScenarioField
 
 BranchName = Literal["scenarios", "dense", "sparse"]
@@ -83,7 +84,7 @@ class SearchProfile(_Part):
     """What a search does when it is not told otherwise."""
 
     branches: tuple[BranchName, ...] = ("scenarios", "sparse")
-    fusion: FusionKind = "rrf"
+    fusion: FusionKind = "dbsf"
     rrf_k: int = Field(default=60, ge=1)
     weights: dict[BranchName, float] = Field(default_factory=dict)
     candidates: int = Field(default=100, ge=1, description="passages taken from each branch")
@@ -120,7 +121,15 @@ class Profile(_Part):
         """The id of a passage's point: the same on every machine and in every run."""
         return str(uuid5(self.namespace, f"{chunk}:{doc_id}"))
 
-    def fingerprint(self, doc_id: str, content_hash: str) -> str:
-        """What a stored passage was made from and with, scenarios apart."""
-        made_with = self.model_dump(mode="json", include={"dense", "sparse", "chunk", "scenarios"})
-        return digest(doc_id, content_hash, made_with)
+    def fingerprint(self, doc_id: str, content_hash: str, scenarios: str) -> Fingerprint:
+        """What a passage of this document is made from and with.
+
+        Args:
+            scenarios: the fingerprint of the scenario source for this document, or empty.
+        """
+        made_with = self.model_dump(
+            mode="json",
+            include={"dense": True, "sparse": True, "chunk": True, "scenarios": True},
+            exclude={"scenarios": {"alpha"}},
+        )
+        return Fingerprint(digest(doc_id, content_hash, made_with), scenarios, self.scenarios.alpha)

@@ -64,7 +64,7 @@ class ScenarioRecord(BaseModel):
     Optional additions of this project: ``chunk``, ``generator``, ``prompt_hash``.
     """
 
-    doc_id: str
+    doc_id: str = Field(coerce_numbers_to_str=True)
     chunk: int | None = None
     document_analysis: DocumentAnalysis = Field(default_factory=DocumentAnalysis)
     information_needs: list[str] = Field(default_factory=list)

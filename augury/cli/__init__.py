@@ -1,0 +1,29 @@
+"""The command line: parse, call one function, print. Heavy imports happen inside commands."""
+
+from __future__ import annotations
+
+import click
+
+from .._version import __version__
+from .index import refold, status
+from .ingest import ingest
+from .models import models
+from .search import search
+from .terminal import Commands
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="augury")
+def main() -> None:
+    """Learned retrieval for Qdrant: ingest a collection, search it.
+
+    An INDEX is a folder (embedded engine) or http(s)://host:port/collection.
+
+    \b
+    augury ingest docs/ --to my-index
+    augury search my-index "what a user would ask"
+    """
+
+
+for command in (ingest, search, status, refold, models):
+    main.add_command(command)

@@ -1,0 +1,80 @@
+"""``augury status`` and ``augury refold``."""
+
+from __future__ import annotations
+
+import click
+
+from .terminal import console, echo_json, json_option, progress
+
+
+@click.command()
+@click.argument("where", metavar="INDEX")
+@json_option
+def status(where: str, as_json: bool) -> None:
+    """Say what INDEX holds and what it was made with.
+
+    \b
+    augury status my-index
+    augury status http://localhost:6333/kb --json
+    """
+    from .. import open as open_index
+
+    with open_index(where, create=False) as index:
+        found = index.status()
+    if as_json:
+        echo_json(found.model_dump(mode="json"))
+        return
+    profile = found.profile
+    rows = {
+        "index": found.index,
+        "engine": f"{found.engine} {found.engine_version}",
+        "documents": f"{found.documents:,}",
+        "passages": f"{found.passages:,}",
+        "scenarios": ", ".join(
+            f"{count:,} passages {state}" for state, count in found.scenario_passages.items() if count
+        ),
+        "dense": f"{profile.dense.model} ({profile.dense.dim} dims, {profile.dense.revision[:12]})",
+        "sparse": f"{profile.sparse.model} ({profile.sparse.revision[:12]})" if profile.sparse else "none",
+        "chunks": f"{profile.chunk.mode}, {profile.chunk.min_chars} to {profile.chunk.max_chars} characters"
+        if profile.chunk.mode != "none"
+        else "none, each document is one passage",
+        "alpha": f"{profile.scenarios.alpha:g}",
+        "filter fields": ", ".join(f"{name} ({kind})" for name, kind in found.payload_indexes.items()),
+        "on disk": f"{found.bytes_on_disk / 2**20:,.1f} MiB" if found.bytes_on_disk is not None else "",
+        "unfinished": f"refold to alpha {found.unfinished_refold:g}; finish it with augury refold"
+        if found.unfinished_refold is not None
+        else "",
+    }
+    out = console()
+    for name, value in rows.items():
+        if value:
+            out.print(f"[bold]{name:<14}[/]{value}")
+
+
+@click.command()
+@click.argument("where", metavar="INDEX")
+@click.option(
+    "--alpha",
+    type=click.FloatRange(0, 1, max_open=True),
+    required=True,
+    help="The new weight of the passage against its scenarios.",
+)
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@json_option
+def refold(where: str, alpha: float, quiet: bool, as_json: bool) -> None:
+    """Give INDEX another alpha, from its own vectors: no encoder and no LLM runs.
+
+    \b
+    augury refold my-index --alpha 0.5
+    """
+    from .. import open as open_index
+
+    with open_index(where, create=False) as index:
+        before = index.profile.scenarios.alpha
+        total = index.store.count()
+        with progress("Refolding", total, quiet=quiet or as_json) as advance:
+            index.refold(alpha, progress=lambda done, _: advance(done))
+    if as_json:
+        echo_json({"index": where, "alpha": alpha, "alpha_before": before, "passages": total})
+    else:
+        console().print(f"{where} is folded with alpha {alpha:g} (before: {before:g}); {total} passages")

@@ -1,0 +1,137 @@
+"""``augury search``."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from ..errors import FilterError
+from .terminal import console, echo_json, json_option
+
+if TYPE_CHECKING:
+    from ..schemas.hit import Hit, SearchResult
+
+_SNIPPET_CHARS = 240
+
+
+def _branches(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    names = tuple(name.strip() for name in value.split(",") if name.strip())
+    unknown = [name for name in names if name not in ("scenarios", "dense", "sparse")]
+    if unknown or not names:
+        raise click.BadParameter(f"{value!r} is not a list of scenarios, dense and sparse.")
+    return names
+
+
+@click.command()
+@click.argument("where", metavar="INDEX")
+@click.argument("query")
+@click.option("--limit", "-n", type=click.IntRange(1), default=10, show_default=True, help="Most hits.")
+@click.option(
+    "--branches",
+    callback=_branches,
+    metavar="NAME,...",
+    help="Any of scenarios, dense, sparse  [default: the index's]",
+)
+@click.option(
+    "--where", "clauses", multiple=True, metavar="KEY=VALUE", help="Condition on metadata. Repeatable."
+)
+@click.option("--filter", "filter_json", metavar="JSON", help="A Qdrant filter as JSON.")
+@click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios.")
+@click.option("--fusion", type=click.Choice(["rrf", "dbsf"]), help="How branches are fused.")
+@click.option("--candidates", type=click.IntRange(1), help="Passages taken from each branch.")
+@click.option("--passages", is_flag=True, help="One hit per passage instead of per document.")
+@json_option
+def search(
+    where: str,
+    query: str,
+    limit: int,
+    branches: Any,
+    clauses: tuple[str, ...],
+    filter_json: str | None,
+    alpha: float | None,
+    fusion: Any,
+    candidates: int | None,
+    passages: bool,
+    as_json: bool,
+) -> None:
+    """Search INDEX for QUERY.
+
+    On a terminal each hit shows the scenario that matched and how near it is; piped, one line a hit with
+    rank, score, id, title, similarity and scenario between tabs.
+
+    \b
+    augury search my-index "my cake collapsed in the middle"
+    augury search my-index "tax on a second flat" --where year>=2020 --where country=France
+    augury search my-index "turbulent flow" --branches dense -n 100 --json
+    augury search my-index "a need" --filter '{"must": [{"key": "metadata.tags", "match": {"any": ["a"]}}]}'
+    """
+    from .. import SearchOptions
+    from .. import open as open_index
+    from .. import where as where_filter
+
+    filter = where_filter(clauses, _parsed(filter_json))
+    options = SearchOptions(
+        limit=limit,
+        branches=branches,
+        filter=filter,
+        alpha=alpha,
+        fusion=fusion,
+        candidates=candidates,
+        group=not passages,
+    )
+    with open_index(where, create=False) as index:
+        result = index.retriever.search(query, options)
+    if as_json:
+        echo_json(result.model_dump(mode="json"))
+    elif console().is_terminal:
+        show(result)
+    else:
+        for rank, hit in enumerate(result.hits, start=1):
+            click.echo("\t".join(_cells(rank, hit)))
+
+
+def show(result: SearchResult) -> None:
+    """The hits for a person."""
+    from rich.markup import escape
+
+    out = console()
+    for rank, hit in enumerate(result.hits, start=1):
+        heading = escape(hit.title or hit.doc_id)
+        out.print(f"[bold cyan]{rank:>2}[/] [bold]{heading}[/]  [dim]{escape(hit.doc_id)}[/]")
+        places = "  ".join(
+            f"{name} #{place.rank} ({place.score:.3f})" for name, place in hit.branches.items()
+        )
+        out.print(f"   [dim]{hit.score:.4f}  {places}[/]")
+        if hit.scenario:
+            out.print(f"   [green]{hit.scenario.similarity:.2f}[/] {escape(hit.scenario.need)}")
+        snippet = " ".join(hit.text.split())
+        out.print(f"   {escape(snippet[:_SNIPPET_CHARS])}{'…' if len(snippet) > _SNIPPET_CHARS else ''}")
+    if not result.hits:
+        out.print("No hit. Widen the filter, or see what is there: augury status INDEX")
+    spent = "  ".join(f"{stage} {ms:.0f}" for stage, ms in result.timings_ms.items())
+    out.print(f"[dim]ms: {spent}[/]")
+
+
+def _cells(rank: int, hit: Hit) -> list[str]:
+    scenario = (f"{hit.scenario.similarity:.4f}", hit.scenario.need) if hit.scenario else ("", "")
+    cells = [str(rank), f"{hit.score:.6f}", hit.doc_id, hit.title, *scenario]
+    return [" ".join(cell.split()) for cell in cells]
+
+
+def _parsed(filter_json: str | None) -> dict[str, Any] | None:
+    if filter_json is None:
+        return None
+    try:
+        filter = json.loads(filter_json)
+    except ValueError as error:
+        raise FilterError(
+            f"--filter is not JSON ({error})",
+            'Write it as {"must": [{"key": "metadata.year", "range": {"gte": 2020}}]}',
+        ) from error
+    if not isinstance(filter, dict):
+        raise FilterError("--filter is not a JSON object", 'Write it as {"must": [...]}')
+    return filter

@@ -1,0 +1,360 @@
+"""The front door: ``augury.open`` gives an Index that ingests and searches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, Self
+from urllib.parse import urlsplit
+
+from ..errors import IndexNotFound, IndexUnfinished, ModelMismatch, UsageError
+from ..models.encoder import DenseEncoder, SparseEncoder
+from ..schemas.hit import Hit
+from ..schemas.points import Filter
+from ..schemas.profile import BranchName, FusionKind, Profile
+from ..schemas.report import IngestReport
+from ..schemas.status import IndexStatus
+from .ingest.pipeline import ingest
+from .ingest.refold import refold
+from .ingest.scenario_source import ScenarioFile, ScenarioSource
+from .ingest.select import SourceItem
+from .ingest.tally import OnError
+from .query.planner import SearchOptions
+from .query.retriever import Retriever
+from .store.base import Store
+
+ProfileChange = Profile | Callable[[Profile], Profile]
+
+
+def open(
+    where: str | Path,
+    *,
+    profile: ProfileChange | None = None,
+    create: bool = True,
+    dense: DenseEncoder | None = None,
+    sparse: SparseEncoder | None = None,
+) -> Index:
+    """``with augury.open("my-index") as index: index.ingest(documents); index.search("a need")``.
+
+    Args:
+        where: a folder (embedded engine), ``http(s)://host:port/collection``, or ``:memory:``.
+        profile: the choices to make the index with, or a function that changes the ones it has. An
+            index keeps the models and the alpha it was made with.
+        create: make the index when it is not there; otherwise that is an ``IndexNotFound``.
+        dense, sparse: encoders of your own instead of those that the profile names.
+
+    Raises:
+        IndexNotFound, IndexLocked, ModelMismatch, StoreUnavailable
+    """
+    store = _store(where, create=create)
+    try:
+        return Index(str(where), store, profile=profile, create=create, dense=dense, sparse=sparse)
+    except BaseException:
+        store.close()
+        raise
+
+
+class Index:
+    """An open index. Close it, or use it in a ``with`` block; ``augury.open`` makes one."""
+
+    def __init__(
+        self,
+        where: str,
+        store: Store,
+        *,
+        profile: ProfileChange | None = None,
+        create: bool = True,
+        dense: DenseEncoder | None = None,
+        sparse: SparseEncoder | None = None,
+    ) -> None:
+        self.where = where
+        self.store = store
+        self._own_dense = dense
+        self._own_sparse = sparse
+        metadata = store.metadata() if store.exists() else None
+        if metadata is None:
+            self._refuse_foreign(create)
+            self.profile = self._named_after_own_encoders(_changed(Profile(), profile))
+            self._made = False
+        else:
+            stored = Profile.model_validate(metadata)
+            self.profile = reconcile(stored, self._named_after_own_encoders(_changed(stored, profile)))
+            self._made = True
+            if self.profile != stored:
+                store.set_metadata(self.profile.model_dump(mode="json"))
+
+    def ingest(
+        self,
+        documents: Iterable[SourceItem],
+        *,
+        scenarios: ScenarioSource | str | Path | Literal["none"] | None = None,
+        sync: bool = False,
+        repair: bool = False,
+        on_error: OnError = "continue",
+        dead_letters: Path | None = None,
+        progress: Callable[[IngestReport], None] | None = None,
+    ) -> IngestReport:
+        """``index.ingest([Document(id="a", text="...")])`` writes what is new or changed.
+
+        Args:
+            documents: ``Document`` objects, or a source of ``augury.open_source``.
+            scenarios: a scenario file, a scenario source, ``"none"`` to have none, or None to leave
+                unchanged documents the ones they have.
+            sync: delete documents of the index that ``documents`` does not have.
+            repair: also redo passages whose scenarios are missing.
+            on_error: ``stop`` raises the error of the first bad document.
+            dead_letters: where to write documents that failed, as JSON Lines.
+            progress: called with the running report.
+        """
+        self._refuse_unfinished()
+        self.make()
+        source = _scenario_source(scenarios)
+        try:
+            report = ingest(
+                documents,
+                self.store,
+                self.profile,
+                self.dense,
+                self.sparse,
+                scenarios=source,
+                keep_scenarios=scenarios is None,
+                sync=sync,
+                repair=repair,
+                on_error=on_error,
+                dead_letters=dead_letters,
+                progress=progress,
+            )
+            if isinstance(source, ScenarioFile):
+                report.notes.extend(source.notes())
+            return report
+        finally:
+            if source is not None and source is not scenarios:
+                source.close()
+
+    def search(
+        self,
+        query: str,
+        *,
+        limit: int = 10,
+        filter: Filter | None = None,
+        branches: tuple[BranchName, ...] | None = None,
+        alpha: float | None = None,
+        fusion: FusionKind | None = None,
+        group: bool = True,
+    ) -> list[Hit]:
+        """``index.search("a need", limit=5)`` returns the best documents.
+
+        Args:
+            filter: a Qdrant filter as a dict; metadata fields are under ``metadata.``.
+            branches: any of ``scenarios``, ``dense``, ``sparse``; by default what the profile says.
+            alpha: another weight of the passage against its scenarios, 0 to 1.
+            group: one hit per document (default) or one per passage.
+        """
+        options = SearchOptions(
+            limit=limit, filter=filter, branches=branches, alpha=alpha, fusion=fusion, group=group
+        )
+        return self.retriever.search(query, options).hits
+
+    @cached_property
+    def retriever(self) -> Retriever:
+        """Searches with plans, timings and batches; loads the models."""
+        self._refuse_unfinished()
+        self._refuse_unmade()
+        return Retriever(self.store, self.profile, self.dense, self.sparse)
+
+    def refold(self, alpha: float, *, progress: Callable[[int, int], None] | None = None) -> None:
+        """Give the index another alpha from its own vectors, without an encoder or an LLM."""
+        self._refuse_unmade()
+        self.profile = refold(self.store, self.profile, alpha, progress=progress)
+        self.__dict__.pop("retriever", None)
+
+    def status(self) -> IndexStatus:
+        """Counts and settings; loads no model."""
+        self._refuse_unmade()
+        info = self.store.info()
+        states = {
+            state: self.store.count({"must": [{"key": "scenario_state", "match": {"value": state}}]})
+            for state in ("complete", "missing", "off")
+        }
+        folder = Path(self.where)
+        return IndexStatus(
+            index=self.where,
+            engine=info.engine,
+            engine_version=info.version,
+            documents=self.store.count({"must": [{"key": "chunk", "match": {"value": 0}}]}),
+            passages=info.points,
+            scenario_passages=states,
+            payload_indexes=dict(info.indexes),
+            bytes_on_disk=_bytes_on_disk(folder) if folder.is_dir() else None,
+            unfinished_refold=self.profile.refolding,
+            profile=self.profile,
+        )
+
+    @cached_property
+    def dense(self) -> DenseEncoder:
+        """The dense encoder, checked against the one the index was made with."""
+        wanted = self.profile.dense
+        encoder = self._own_dense
+        if encoder is None:
+            from ..models.dense import load_dense
+
+            encoder = load_dense(
+                wanted.model, query_prompt=wanted.query_prompt, document_prompt=wanted.document_prompt
+            )
+        _check_revision(self.where, "dense", wanted.model, wanted.revision, encoder.revision)
+        return encoder
+
+    @cached_property
+    def sparse(self) -> SparseEncoder | None:
+        """The sparse encoder, checked like the dense one; None if the profile has none."""
+        wanted = self.profile.sparse
+        if wanted is None:
+            return None
+        encoder = self._own_sparse
+        if encoder is None:
+            from ..models.sparse import load_sparse
+
+            encoder = load_sparse(wanted.model)
+        _check_revision(self.where, "sparse", wanted.model, wanted.revision, encoder.revision)
+        return encoder
+
+    def make(self) -> None:
+        """Make the collection and store the profile, if that has not been done."""
+        if not self._made:
+            dense = self.profile.dense.model_copy(
+                update={"revision": self.dense.revision, "dim": self.dense.dim}
+            )
+            sparse = self.profile.sparse
+            if sparse is not None and self.sparse is not None:
+                sparse = sparse.model_copy(update={"revision": self.sparse.revision, "idf": self.sparse.idf})
+            self.profile = self.profile.model_copy(update={"dense": dense, "sparse": sparse})
+        self.store.ensure(self.profile.collection())
+        if not self._made:
+            self.store.set_metadata(self.profile.model_dump(mode="json"))
+            self._made = True
+
+    def close(self) -> None:
+        """Release the index for other processes."""
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _named_after_own_encoders(self, profile: Profile) -> Profile:
+        update: dict[str, Any] = {}
+        if self._own_dense is not None:
+            update["dense"] = profile.dense.model_copy(update={"model": self._own_dense.name})
+        if self._own_sparse is not None and profile.sparse is not None:
+            update["sparse"] = profile.sparse.model_copy(update={"model": self._own_sparse.name})
+        return profile.model_copy(update=update)
+
+    def _refuse_foreign(self, create: bool) -> None:
+        if not create:
+            raise IndexNotFound(
+                f"There is no index at {self.where}", "Make one with: augury ingest SOURCE --to INDEX"
+            )
+        if self.store.exists() and self.store.count() > 0:
+            raise IndexNotFound(
+                f"{self.where} holds points that Augury did not write", "Choose another collection name"
+            )
+
+    def _refuse_unmade(self) -> None:
+        if not self._made:
+            raise IndexNotFound(f"Nothing has been ingested into {self.where} yet", "Call ingest first")
+
+    def _refuse_unfinished(self) -> None:
+        if self.profile.refolding is not None:
+            raise IndexUnfinished(
+                f"A refold of {self.where} to alpha {self.profile.refolding:g} was interrupted",
+                f"Finish it: augury refold {self.where} --alpha {self.profile.refolding:g}",
+            )
+
+
+def reconcile(stored: Profile, wanted: Profile) -> Profile:
+    """The profile an index goes on with: models, names and alpha cannot change under stored vectors.
+
+    Chunking and the choice of scenario fields may: documents are made again as they are ingested.
+    """
+    for kind, old, new in (
+        ("dense", stored.dense, wanted.dense),
+        ("sparse", stored.sparse, wanted.sparse),
+    ):
+        before, after = (part.model if part else "none" for part in (old, new))
+        if before != after:
+            raise ModelMismatch(
+                f"The index was made with the {kind} model {before}, not with {after}",
+                f"Leave out --{kind}, or ingest into a new index",
+            )
+    prompts = [(part.query_prompt, part.document_prompt) for part in (stored.dense, wanted.dense)]
+    if prompts[0] != prompts[1]:
+        raise ModelMismatch(
+            f"The index was made with the prompts {prompts[0]} of {stored.dense.model}, not {prompts[1]}",
+            "Use the same prompts, or ingest into a new index",
+        )
+    if stored.scenarios.alpha != wanted.scenarios.alpha:
+        raise UsageError(
+            f"The index is folded with alpha {stored.scenarios.alpha:g}, not {wanted.scenarios.alpha:g}",
+            f"Change it with: augury refold INDEX --alpha {wanted.scenarios.alpha:g}",
+        )
+    if (stored.names, stored.namespace) != (wanted.names, wanted.namespace):
+        raise UsageError(
+            "The vector names and the id namespace of an index cannot change", "Ingest into a new index"
+        )
+    return wanted.model_copy(update={"dense": stored.dense, "sparse": stored.sparse})
+
+
+def _changed(profile: Profile, change: ProfileChange | None) -> Profile:
+    if change is None:
+        return profile
+    return change if isinstance(change, Profile) else change(profile)
+
+
+def _store(where: str | Path, *, create: bool) -> Store:
+    text = str(where)
+    if text == ":memory:" or text.startswith(("http://", "https://")):
+        from .store.server import ServerStore
+
+        if text == ":memory:":
+            return ServerStore(text, "augury")
+        url = urlsplit(text)
+        collection = url.path.strip("/")
+        if not collection or "/" in collection:
+            raise UsageError(f"{text} does not name a collection", "Write it as http://host:6333/COLLECTION")
+        return ServerStore(f"{url.scheme}://{url.netloc}", collection)
+    from .store.edge import EdgeStore
+
+    return EdgeStore(Path(where), create=create)
+
+
+def _scenario_source(scenarios: ScenarioSource | str | Path | None) -> ScenarioSource | None:
+    if scenarios is None or scenarios == "none":
+        return None
+    return ScenarioFile(Path(scenarios)) if isinstance(scenarios, str | Path) else scenarios
+
+
+def _check_revision(where: str, kind: str, model: str, stored: str, loaded: str) -> None:
+    if stored and stored != loaded:
+        raise ModelMismatch(
+            f"{where} was made with revision {stored[:12]} of the {kind} model {model}, "
+            f"but the one found here is {loaded[:12]}",
+            "Bring back that revision, or ingest into a new index",
+        )
+
+
+def _bytes_on_disk(folder: Path) -> int:
+    return sum(_size(path) for path in folder.rglob("*"))
+
+
+def _size(path: Path) -> int:
+    stat = path.lstat()
+    return stat.st_blocks * 512 if hasattr(stat, "st_blocks") else stat.st_size

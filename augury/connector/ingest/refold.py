@@ -1,0 +1,82 @@
+"""Another alpha for a stored index, from its own vectors: no encoder, no LLM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from ...errors import IndexUnfinished, UsageError
+from ...schemas.fingerprint import Fingerprint
+from ...schemas.points import Point, Record
+from ...schemas.profile import Profile
+from ..fold import fold, unfold
+from ..store.base import Store
+from .write import batches
+
+_SCROLL = 256
+
+
+def refold(
+    store: Store, profile: Profile, alpha: float, *, progress: Callable[[int, int], None] | None = None
+) -> Profile:
+    """``profile = refold(store, profile, 0.5)`` rewrites every passage's rows and stores the new profile.
+
+    Killed half-way, the index says so to whoever opens it, and the same call finishes it: each point's
+    fingerprint names the alpha it is folded with.
+
+    Args:
+        alpha: 0 to below 1.
+        progress: called with the points done and the points in all.
+
+    Raises:
+        UsageError: alpha out of range, or the index was folded with alpha 1.
+        IndexUnfinished: another refold has to be finished first.
+    """
+    if not 0 <= alpha < 1:
+        raise UsageError(
+            f"alpha {alpha:g} cannot be stored, because from 1 on the rows would lose their scenarios",
+            "Choose an alpha from 0 to below 1; to search passages alone use --branches dense",
+        )
+    if profile.scenarios.alpha >= 1:
+        raise UsageError(
+            "The index was folded with alpha 1, so its rows no longer hold their scenarios",
+            "Ingest again with --scenarios into a new index",
+        )
+    if profile.refolding is not None and profile.refolding != alpha:
+        raise IndexUnfinished(
+            f"A refold to alpha {profile.refolding:g} was interrupted",
+            f"Finish it first: augury refold INDEX --alpha {profile.refolding:g}",
+        )
+    store.set_metadata(profile.model_copy(update={"refolding": alpha}).model_dump(mode="json"))
+    total = store.count()
+    done = 0
+    names = tuple(store.info().vectors)
+    for records in store.scroll(vectors=names, batch=_SCROLL):
+        points = [point for record in records if (point := _refolded(record, profile, alpha))]
+        for batch in batches(points):
+            store.upsert(batch)
+        done += len(records)
+        if progress:
+            progress(done, total)
+    store.flush()
+    scenarios = profile.scenarios.model_copy(update={"alpha": alpha})
+    changed = profile.model_copy(update={"scenarios": scenarios, "refolding": None})
+    store.set_metadata(changed.model_dump(mode="json"))
+    return changed
+
+
+def _refolded(record: Record, profile: Profile, alpha: float) -> Point | None:
+    """The point with its new rows, or None if it has them already."""
+    stored = Fingerprint.parse(str(record.payload.get("fingerprint", "")))
+    if stored is None or stored.alpha == alpha:
+        return None
+    passage = record.vectors[profile.names.dense]
+    rows = record.vectors[profile.names.scenarios]
+    assert isinstance(passage, np.ndarray) and isinstance(rows, np.ndarray)
+    scenarios = unfold(passage, rows, stored.alpha) if record.payload["scenarios"] else rows[:0]
+    return Point(
+        record.id,
+        {**record.vectors, profile.names.scenarios: fold(passage, scenarios, alpha)},
+        {**record.payload, "fingerprint": str(stored._replace(alpha=alpha))},
+    )

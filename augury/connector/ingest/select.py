@@ -1,0 +1,172 @@
+"""Which passages must be written: what the index already holds complete is skipped.
+
+The index is its own manifest. A passage is done when its point carries the fingerprint that this run
+would give it, so a run that died is resumed by running it again, from any machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+from ...errors import DocumentError
+from ...schemas.document import Document
+from ...schemas.fingerprint import Fingerprint
+from ...schemas.points import PointId
+from ...schemas.profile import Profile
+from ..store.base import Store
+from .chunk import chunk
+from .scenario_source import ScenarioSource
+from .seen import SeenIds
+from .tally import Tally
+from .work import Job, Window, Work
+
+SourceItem = Document | DocumentError
+
+_LOOKUP = 128  # documents asked for at once
+WINDOW = 256  # passages encoded together
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the index holds of one passage."""
+
+    fingerprint: Fingerprint | None
+    state: str
+
+
+class Selector:
+    """``Selector(store, profile, tally, ...).windows(source)`` yields the work there is.
+
+    Args:
+        scenarios: where scenarios come from; None for nowhere.
+        keep_scenarios: leave unchanged documents the scenarios they have, whatever those were made from.
+        repair: also take passages whose scenarios are missing.
+        seen: receives the id of every document of the source.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        profile: Profile,
+        tally: Tally,
+        *,
+        scenarios: ScenarioSource | None,
+        keep_scenarios: bool,
+        repair: bool,
+        seen: SeenIds,
+    ) -> None:
+        self._store = store
+        self._profile = profile
+        self._tally = tally
+        self._scenarios = scenarios
+        self._keep_scenarios = keep_scenarios
+        self._repair = repair
+        self._seen = seen
+        self._index_empty = store.count() == 0
+        self.unreadable = 0
+
+    def windows(self, source: Iterable[SourceItem]) -> Iterator[Window]:
+        """Passages to write, in windows of a bounded size, in the order of the source."""
+        window: Window = []
+        for work in self._work(source):
+            window.append(work)
+            if len(window) >= WINDOW:
+                yield window
+                window = []
+        if window:
+            yield window
+
+    def _work(self, source: Iterable[SourceItem]) -> Iterator[Work]:
+        documents = self._readable(source)
+        while batch := list(islice(documents, _LOOKUP)):
+            known = {} if self._index_empty else self._lookup([document.id for document, _ in batch])
+            for document, content_hash in batch:
+                yield from self._compare(document, content_hash, known.get(document.id, {}))
+
+    def _readable(self, source: Iterable[SourceItem]) -> Iterator[tuple[Document, str]]:
+        """The documents that can be ingested, with their content hash; the others are accounted for."""
+        for item in source:
+            self._tally.read()
+            if isinstance(item, DocumentError):
+                if item.doc_id is not None:
+                    self._seen.add(item.doc_id)
+                else:
+                    self.unreadable += 1
+                self._tally.failed(item)
+                continue
+            try:
+                yield item, self._checked(item)
+            except DocumentError as error:
+                self._tally.failed(error, item)
+
+    def _checked(self, document: Document) -> str:
+        try:
+            if not self._seen.add(document.id):
+                raise DocumentError(
+                    f"The id {document.id!r} was met before in this source and only the first one counts",
+                    "Give every document an id of its own",
+                )
+            content_hash = document.content_hash
+        except UnicodeEncodeError as error:
+            raise DocumentError(
+                f"Document {document.id!r} holds text that is not valid Unicode ({error.reason})",
+                "Remove the broken characters from its id, title, text or metadata",
+            ) from error
+        except (TypeError, ValueError) as error:
+            raise DocumentError(
+                f"The metadata of document {document.id!r} cannot be stored as JSON ({error})",
+                "Use strings, finite numbers, booleans, lists and objects only",
+            ) from error
+        if not document.text.strip() and not document.title.strip():
+            raise DocumentError(
+                f"Document {document.id!r} is empty", "Give it a text or a title, or leave it out"
+            )
+        return content_hash
+
+    def _lookup(self, doc_ids: list[str]) -> dict[str, dict[PointId, _Known]]:
+        known: dict[str, dict[PointId, _Known]] = {}
+        condition = {"must": [{"key": "doc_id", "match": {"any": doc_ids}}]}
+        for records in self._store.scroll(condition, payload=("doc_id", "fingerprint", "scenario_state")):
+            for record in records:
+                known.setdefault(record.payload["doc_id"], {})[record.id] = _Known(
+                    Fingerprint.parse(str(record.payload.get("fingerprint", ""))),
+                    str(record.payload.get("scenario_state", "")),
+                )
+        return known
+
+    def _compare(self, document: Document, content_hash: str, known: dict[PointId, _Known]) -> Iterator[Work]:
+        scenario_print = self._scenarios.fingerprint(document) if self._scenarios else ""
+        fingerprint = self._profile.fingerprint(document.id, content_hash, scenario_print)
+        job = Job(document, str(fingerprint))
+        done = {point for point, stored in known.items() if self._done(stored, fingerprint)}
+        todo = [
+            Work(job, passage, point)
+            for passage in chunk(document, self._profile.chunk)
+            if (point := self._profile.point_id(passage.doc_id, passage.chunk)) not in done
+        ]
+        job.remaining = len(todo)
+        kept = done | {work.point_id for work in todo}
+        job.stale = tuple(point for point in known if point not in kept)
+        if todo:
+            yield from todo
+        elif job.stale:
+            remove_stale(self._store, job, self._tally)
+            self._tally.written()
+        else:
+            self._tally.unchanged()
+
+    def _done(self, stored: _Known, wanted: Fingerprint) -> bool:
+        if stored.fingerprint is None or (self._repair and stored.state == "missing"):
+            return False
+        if self._keep_scenarios:
+            wanted = wanted._replace(scenarios=stored.fingerprint.scenarios)
+        return stored.fingerprint == wanted
+
+
+def remove_stale(store: Store, job: Job, tally: Tally) -> None:
+    """Delete what an earlier version of the document left in the index."""
+    if job.stale:
+        store.delete({"must": [{"has_id": list(job.stale)}]})
+        tally.add(passages_deleted=len(job.stale))

@@ -1,0 +1,39 @@
+"""What travels through the pipeline: one piece of work per passage that must be written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from ...schemas.document import Document, Passage
+from ...schemas.points import PointId
+from ...schemas.scenario import Scenario, ScenarioState
+
+
+@dataclass(slots=True, eq=False)
+class Job:
+    """One document on its way into the index.
+
+    ``stale`` are its points in the index that the new ones replace; they go once all ``remaining``
+    passages are acknowledged. A ``failed`` job keeps them, so the old version stays searchable.
+    """
+
+    document: Document
+    fingerprint: str
+    stale: tuple[PointId, ...] = ()
+    remaining: int = 0
+    failed: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """One passage to write, and what the stages have found for it so far."""
+
+    job: Job
+    passage: Passage
+    point_id: str
+    state: ScenarioState = "off"
+    scenarios: tuple[Scenario, ...] = field(default_factory=tuple)
+
+
+Window = list[Work]
+"""The pipeline's unit: passages that are encoded together."""

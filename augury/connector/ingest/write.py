@@ -1,0 +1,112 @@
+"""Points into the store: bounded batches, halved when too large, bad points set aside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from ...errors import PointRejected, StoreTimeout, StoreUnavailable
+from ...schemas.points import Point, SparseVector
+from ..store.base import Store
+from .encode import Encoded, fail
+from .select import remove_stale
+from .tally import Tally
+from .work import Work
+
+MAX_BATCH_BYTES = 8 * 2**20
+MAX_BATCH_POINTS = 256
+_ATTEMPTS = 6
+_LONGEST_WAIT_S = 20
+
+
+class Write:
+    """``Write(store, tally)(points)`` upserts them; a document whose last passage arrived is done.
+
+    New points are acknowledged before the document's old ones are deleted, so a search never finds a
+    document missing.
+    """
+
+    def __init__(self, store: Store, tally: Tally) -> None:
+        self._store = store
+        self._tally = tally
+
+    def __call__(self, encoded: Encoded) -> None:
+        works = {point.id: work for work, point in encoded}
+        points = [point for work, point in encoded if not work.job.failed]
+        for batch in batches(points):
+            for point in self._upsert(batch, works):
+                self._acknowledge(works[point.id])
+
+    def _upsert(self, points: list[Point], works: dict[str | int, Work]) -> Iterator[Point]:
+        """Write what can be written and yield it; the documents of the rest fail."""
+        if not points:
+            return
+        try:
+            for attempt in Retrying(
+                retry=retry_if_exception_type(StoreUnavailable),
+                stop=stop_after_attempt(_ATTEMPTS),
+                wait=wait_random_exponential(max=_LONGEST_WAIT_S),
+                reraise=True,
+            ):
+                with attempt:
+                    self._store.upsert(points)
+        except (PointRejected, StoreTimeout) as error:
+            refused = set(error.ids) if isinstance(error, PointRejected) else set()
+            if refused:
+                for point in points:
+                    if point.id in refused:
+                        fail(works[point.id], error, self._tally)
+                yield from self._upsert([point for point in points if point.id not in refused], works)
+            elif len(points) == 1:
+                fail(works[points[0].id], error, self._tally)
+            else:
+                half = len(points) // 2
+                yield from self._upsert(points[:half], works)
+                yield from self._upsert(points[half:], works)
+            return
+        yield from points
+
+    def _acknowledge(self, work: Work) -> None:
+        job = work.job
+        self._tally.add(passages=1)
+        self._tally.scenarios(written=len(work.scenarios), missing=int(work.state == "missing"))
+        job.remaining -= 1
+        if job.remaining == 0 and not job.failed:
+            remove_stale(self._store, job, self._tally)
+            self._tally.written()
+
+
+def batches(points: list[Point]) -> Iterator[list[Point]]:
+    """Split by bytes and by count; one point that is larger than the bound goes alone."""
+    batch: list[Point] = []
+    size = 0
+    for point in points:
+        weight = point_bytes(point)
+        if batch and (size + weight > MAX_BATCH_BYTES or len(batch) >= MAX_BATCH_POINTS):
+            yield batch
+            batch, size = [], 0
+        batch.append(point)
+        size += weight
+    if batch:
+        yield batch
+
+
+def point_bytes(point: Point) -> int:
+    """About how many bytes the point takes in a request."""
+    vectors = sum(
+        vector.indices.nbytes + vector.values.nbytes if isinstance(vector, SparseVector) else vector.nbytes
+        for vector in point.vectors.values()
+    )
+    return int(vectors) + _payload_bytes(point.payload)
+
+
+def _payload_bytes(value: object) -> int:
+    if isinstance(value, str):
+        return len(value.encode("utf-8", "replace"))
+    if isinstance(value, dict):
+        return sum(len(str(key)) + _payload_bytes(item) for key, item in value.items())
+    if isinstance(value, list | tuple | np.ndarray):
+        return sum(_payload_bytes(item) for item in value)
+    return 8

@@ -1,0 +1,83 @@
+"""A plan and the query's vectors become engine requests: all branches of a query in one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from ...schemas.plan import Branch, QueryPlan
+from ...schemas.points import FloatArray, Nearest, Prefetch, ScoredPoint, SearchRequest, SparseVector
+from ...schemas.profile import VectorNames
+from ..fold import best_scenario
+from .fuse import Ranked, ordered
+
+LISTED = ("doc_id",)
+"""The payload that the candidate lists carry; the rest is fetched for the hits alone."""
+
+
+class QueryVectors(NamedTuple):
+    """A query as the branches need it: its unit vector ``(dim,)`` and its term weights."""
+
+    dense: FloatArray | None
+    sparse: SparseVector | None
+
+
+def requests(plan: QueryPlan, names: VectorNames, query: QueryVectors) -> list[SearchRequest]:
+    """One request a branch, in the plan's order; two for a scenarios branch with its own alpha."""
+    dense, sparse = query
+    found: list[SearchRequest] = []
+    for branch in plan.branches:
+        if branch.name == "sparse":
+            assert sparse is not None
+            found.append(_request(plan, branch.limit, Nearest(sparse, branch.using)))
+            continue
+        assert dense is not None
+        if branch.name == "dense":
+            found.append(_request(plan, branch.limit, Nearest(dense, branch.using)))
+        elif plan.alpha is None:
+            found.append(_request(plan, branch.limit, Nearest(dense[None, :], branch.using)))
+        else:
+            found += _union(plan, branch, names, dense)
+    return found
+
+
+def ranked_lists(plan: QueryPlan, answers: Sequence[list[ScoredPoint]]) -> list[Ranked]:
+    """The answers to ``requests``, one ranked list a branch."""
+    remaining = iter(answers)
+    lists: list[Ranked] = []
+    for branch in plan.branches:
+        answer = next(remaining)
+        if branch.name == "scenarios" and plan.alpha is not None:
+            lists.append(_reweighed(plan, branch, answer, next(remaining)))
+        else:
+            lists.append([(point.id, point.score) for point in answer])
+    return lists
+
+
+def _request(plan: QueryPlan, limit: int, query: Nearest, *prefetch: Prefetch) -> SearchRequest:
+    return SearchRequest(limit=limit, query=query, prefetch=prefetch, filter=plan.filter, payload=LISTED)
+
+
+def _union(plan: QueryPlan, branch: Branch, names: VectorNames, dense: FloatArray) -> list[SearchRequest]:
+    """The best of both searches, all of them scored by each: another alpha needs both scores."""
+    passage, folded = Nearest(dense, names.dense), Nearest(dense[None, :], branch.using)
+    both = tuple(Prefetch(branch.limit, query, filter=plan.filter) for query in (passage, folded))
+    return [_request(plan, 2 * branch.limit, query, *both) for query in (passage, folded)]
+
+
+def _reweighed(
+    plan: QueryPlan, branch: Branch, passages: list[ScoredPoint], folded: list[ScoredPoint]
+) -> Ranked:
+    assert plan.alpha is not None
+    by_id = {point.id: point.score for point in passages}
+    shared = [point for point in folded if point.id in by_id]
+    dense = np.array([by_id[point.id] for point in shared], dtype=np.float32)
+    scenario = best_scenario(
+        np.array([point.score for point in shared], dtype=np.float32), dense, plan.index_alpha
+    )
+    scores = plan.alpha * dense + (1 - plan.alpha) * scenario
+    return ordered({point.id: float(score) for point, score in zip(shared, scores, strict=True)})[
+        : branch.limit
+    ]

@@ -1,0 +1,82 @@
+"""CSV and TSV with a header."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import IO
+
+from ...errors import DocumentError, SourceError
+from .fields import Fields, check_columns, document_from_record
+from .source import Item
+from .text_file import NAME_ENCODING, decoded, open_lines, printable, undecodable
+
+_MAX_CELL = 64 * 2**20  # a quote that is never closed must not swallow a whole collection
+
+
+def read_csv(path: Path, fields: Fields, encoding: str) -> Iterator[Item]:
+    """Read a file, gzip-compressed if its name ends in ``.gz``; tabs part the cells of a ``.tsv``."""
+    delimiter = "\t" if ".tsv" in [suffix.lower() for suffix in path.suffixes[-2:]] else ","
+    with open_lines(path, encoding) as lines:
+        yield from _items(lines, printable(str(path)), delimiter, fields, encoding)
+
+
+def read_csv_stream(stream: IO[bytes], fields: Fields, encoding: str) -> Iterator[Item]:
+    """Read comma-separated standard input."""
+    with decoded(stream, "stdin", encoding) as lines:
+        yield from _items(lines, "stdin", ",", fields, encoding)
+
+
+def _items(lines: Iterable[str], name: str, delimiter: str, fields: Fields, encoding: str) -> Iterator[Item]:
+    csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    header = _header(reader, name, fields, encoding)
+    while True:
+        number = reader.line_num + 1
+        source = f"{name}:{number}"
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            yield DocumentError(
+                f"{source} is not valid CSV: {error}", "Check the quotes of this row", source=source
+            )
+            continue
+        if cells is None:
+            return
+        if cells:
+            yield _item(cells, header, source, fields, encoding)
+
+
+def _header(reader: Iterator[list[str]], name: str, fields: Fields, encoding: str) -> list[str]:
+    try:
+        header = next((cells for cells in reader if cells), [])
+    except csv.Error as error:
+        raise SourceError(f"The header of {name} is not valid CSV: {error}", "Mend its first line") from error
+    if not header:
+        raise SourceError(
+            f"{name} is empty", "Write a header with the names of the columns on its first line"
+        )
+    if problem := undecodable("".join(header), encoding):
+        raise SourceError(f"The header of {name} cannot be decoded: {problem}", NAME_ENCODING)
+    if "" in header:
+        raise SourceError(
+            f"Column {header.index('') + 1} of {name} has no name",
+            "Name it in the header (pandas: write with to_csv(index=False))",
+        )
+    if twice := sorted({column for column in header if header.count(column) > 1}):
+        raise SourceError(f"{name} has two columns called {twice[0]!r}", "Rename one of them")
+    check_columns(header, fields, name)
+    return header
+
+
+def _item(cells: list[str], header: list[str], source: str, fields: Fields, encoding: str) -> Item:
+    if problem := undecodable("".join(cells), encoding):
+        return DocumentError(f"{source} cannot be decoded: {problem}", NAME_ENCODING, source=source)
+    if len(cells) != len(header):
+        return DocumentError(
+            f"{source} has {len(cells)} cells where the header has {len(header)}",
+            "Put cells that contain separators, quotes or line breaks in double quotes",
+            source=source,
+        )
+    return document_from_record(dict(zip(header, cells, strict=True)), fields, source)

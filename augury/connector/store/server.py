@@ -1,0 +1,316 @@
+"""``ServerStore("http://localhost:6333", "papers")``: a collection of a Qdrant server, through qdrant-client.
+
+Instead of a URL it takes a ``QdrantClient`` that the app already has (which it never closes), or
+``":memory:"``, the client's own in-process double: slow and linear, for tests and trials.
+
+The metadata is kept under the key ``augury`` of the collection's metadata (servers from 1.16 on), so that
+what other programs store there stays untouched.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any
+from urllib.parse import urlsplit
+
+from qdrant_client import QdrantClient, models
+
+from ...errors import IndexNotFound, StoreError, Unsupported
+from ...schemas.collection import CollectionSpec
+from ...schemas.points import (
+    Filter,
+    Fusion,
+    Point,
+    PointId,
+    Prefetch,
+    Record,
+    ScoredPoint,
+    SearchRequest,
+    StoreInfo,
+)
+from . import ties
+from .check import (
+    check_names,
+    check_points,
+    check_request,
+    check_same,
+    known_ids,
+)
+from .filters import parse_deletion
+from .server_errors import translated
+from .server_wire import (
+    from_record,
+    from_scored,
+    payload_keys,
+    read_spec,
+    to_filter,
+    to_index_params,
+    to_point,
+    to_query,
+    to_sparse_params,
+    to_vector_params,
+    vector_names,
+)
+
+_MEMORY = ":memory:"
+_METADATA_KEY = "augury"
+_RRF_WITH_K = (1, 17)
+
+
+class ServerStore:
+    """``ServerStore(client_or_url, collection, *, api_key=None)``: one collection of one server.
+
+    Args:
+        client_or_url: ``http://host:6333``, a ``QdrantClient`` (left open by ``close``), or ``":memory:"``.
+        collection: its name or an alias.
+        api_key: for a URL only; a client brings its own.
+        timeout_s: how long one request may take, for a URL only.
+        prefer_grpc: use gRPC where the client can, for a URL only.
+        shard_number, replication_factor, write_consistency_factor: used when ``ensure`` makes the collection.
+
+    Raises ``StoreUnavailable``, ``StoreTimeout``, ``PointRejected``, ``Unsupported`` and ``StoreError``.
+    """
+
+    def __init__(
+        self,
+        client_or_url: QdrantClient | str,
+        collection: str,
+        *,
+        api_key: str | None = None,
+        timeout_s: int = 60,
+        prefer_grpc: bool = False,
+        shard_number: int | None = None,
+        replication_factor: int | None = None,
+        write_consistency_factor: int | None = None,
+    ) -> None:
+        self._collection = collection
+        self._owned = isinstance(client_or_url, str)
+        if not isinstance(client_or_url, str):
+            self._client = client_or_url
+        elif client_or_url == _MEMORY:
+            self._client = QdrantClient(location=_MEMORY)
+        else:
+            self._client = QdrantClient(
+                url=client_or_url,
+                api_key=api_key,
+                timeout=timeout_s,
+                prefer_grpc=prefer_grpc,
+                check_compatibility=False,
+            )
+        self._local = _is_local(self._client)
+        self._where = f"collection {collection!r} at {_host(self._client)}"
+        self._made_with: dict[str, Any] = {
+            "shard_number": shard_number,
+            "replication_factor": replication_factor,
+            "write_consistency_factor": write_consistency_factor,
+        }
+        self._spec: CollectionSpec | None = None
+        self._server_version: str | None = None
+        self._closed = False
+
+    def ensure(self, spec: CollectionSpec) -> None:
+        """Make the collection, or check that the one that is there has what ``spec`` names."""
+        info = self._describe()
+        if info is None:
+            with self._server() as client:
+                client.create_collection(
+                    self._collection,
+                    vectors_config={name: to_vector_params(given) for name, given in spec.vectors.items()},
+                    sparse_vectors_config={
+                        name: to_sparse_params(given) for name, given in spec.sparse.items()
+                    },
+                    **{name: value for name, value in self._made_with.items() if value is not None},
+                )
+            found = CollectionSpec(vectors=spec.vectors, sparse=spec.sparse)
+        else:
+            found = read_spec(info)
+            check_same(spec, found, f"The {self._where}")
+        with self._server() as client:
+            for field, kind in spec.indexes.items():
+                if field not in found.indexes:
+                    client.create_payload_index(self._collection, field, to_index_params(kind), wait=True)
+        self._spec = found.model_copy(update={"indexes": {**found.indexes, **spec.indexes}})
+
+    def exists(self) -> bool:
+        """Whether the collection has been made."""
+        return self._describe() is not None
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        """Write points, replacing those with the same id; acknowledged by the server on return.
+
+        Raises ``PointRejected`` before anything is sent.
+        """
+        check_points(points, self._layout())
+        if points:
+            with self._server() as client:
+                client.upsert(self._collection, [to_point(point) for point in points], wait=True)
+
+    def search(self, request: SearchRequest) -> list[ScoredPoint]:
+        """The best points for one request."""
+        return self.search_batch([request])[0]
+
+    def search_batch(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
+        """The same for several requests in one request to the server."""
+        spec = self._layout()
+        for request in requests:
+            check_request(request, spec)
+        if any(_uses_rrf(request) for request in requests):
+            self._require_version(_RRF_WITH_K, "reciprocal rank fusion with k and weights")
+        return ties.search(self._search, requests)
+
+    def vectors(self, ids: Sequence[PointId], names: Sequence[str]) -> dict[PointId, Record]:
+        """The named vectors and the payloads of points, by id; unknown ids are left out."""
+        check_names(names, self._layout())
+        wanted = known_ids(ids)
+        if not wanted:
+            return {}
+        with self._server() as client:
+            found = client.retrieve(
+                self._collection, wanted, with_payload=True, with_vectors=vector_names(names)
+            )
+        return {record.id: record for record in map(from_record, found)}
+
+    def scroll(
+        self,
+        filter: Filter | None = None,
+        *,
+        payload: bool | tuple[str, ...] = True,
+        vectors: tuple[str, ...] = (),
+        batch: int = 1000,
+    ) -> Iterator[list[Record]]:
+        """Every matching point once, in batches, by id."""
+        check_names(vectors, self._layout())
+        condition = to_filter(filter)
+        offset: Any = None
+        while True:
+            with self._server() as client:
+                found, offset = client.scroll(
+                    self._collection,
+                    scroll_filter=condition,
+                    limit=batch,
+                    offset=offset,
+                    with_payload=payload_keys(payload),
+                    with_vectors=vector_names(vectors),
+                )
+            if found:
+                yield [from_record(record) for record in found]
+            if offset is None:
+                return
+
+    def delete(self, filter: Filter) -> None:
+        """Delete the points that match. An empty filter raises ``FilterError``."""
+        condition = parse_deletion(filter)
+        with self._server() as client:
+            client.delete(self._collection, models.FilterSelector(filter=condition), wait=True)
+
+    def count(self, filter: Filter | None = None) -> int:
+        """How many points match, exactly."""
+        with self._server() as client:
+            return client.count(self._collection, count_filter=to_filter(filter), exact=True).count
+
+    def metadata(self) -> dict[str, Any] | None:
+        """What ``set_metadata`` stored with the collection, or None."""
+        info = self._describe()
+        stored = (info.config.metadata or {}).get(_METADATA_KEY) if info else None
+        return stored if isinstance(stored, dict) else None
+
+    def set_metadata(self, metadata: dict[str, Any]) -> None:
+        """Store a JSON object with the collection, in one step.
+
+        Raises ``Unsupported`` on a server before 1.16, which would ignore it in silence.
+        """
+        with self._server() as client:
+            client.update_collection(self._collection, metadata={_METADATA_KEY: metadata})
+        if self.metadata() != metadata:
+            raise Unsupported(
+                f"The {self._where} does not keep collection metadata",
+                "Use a Qdrant server of version 1.16 or later",
+            )
+
+    def info(self) -> StoreInfo:
+        """Engine, version, size, vectors and payload indexes."""
+        spec = self._layout()
+        return StoreInfo(
+            engine="qdrant-client local mode" if self._local else "qdrant",
+            version=self._version(),
+            points=self.count(),
+            vectors=(*spec.vectors, *spec.sparse),
+            indexes=dict(spec.indexes),
+        )
+
+    def flush(self) -> None:
+        """Does nothing: a server flushes by itself, and every write here waits for its acknowledgement."""
+
+    def close(self) -> None:
+        """Close the connection, unless the client was given. A second call does nothing."""
+        if not self._closed and self._owned:
+            self._client.close()
+        self._closed = True
+
+    def _search(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
+        queries = [to_query(request, self._layout()) for request in requests]
+        with self._server() as client:
+            found = client.query_batch_points(self._collection, queries)
+        return [[from_scored(point) for point in answer.points] for answer in found]
+
+    def _describe(self) -> models.CollectionInfo | None:
+        try:
+            with self._server() as client:
+                return client.get_collection(self._collection)
+        except IndexNotFound:
+            return None
+
+    def _layout(self) -> CollectionSpec:
+        if self._spec is None:
+            with self._server() as client:
+                self._spec = read_spec(client.get_collection(self._collection))
+        return self._spec
+
+    def _version(self) -> str:
+        if self._server_version is None:
+            with self._server() as client:
+                self._server_version = client.info().version
+        return self._server_version
+
+    def _require_version(self, least: tuple[int, int], what: str) -> None:
+        numbers = self._version().split(".")[:2]
+        if not self._local and tuple(int(part) for part in numbers if part.isdigit()) < least:
+            raise Unsupported(
+                f"The {self._where} runs Qdrant {self._version()}, which has no {what}",
+                f"Use a Qdrant server of version {least[0]}.{least[1]} or later",
+            )
+
+    @contextmanager
+    def _server(self) -> Iterator[QdrantClient]:
+        if self._closed:
+            raise StoreError(f"The {self._where} was closed", "Open it again before using it")
+        with translated(self._where), self._quiet():
+            yield self._client
+
+    def _quiet(self) -> AbstractContextManager[object]:
+        """Local mode warns of parameters and payload indexes that have no effect there, which is known."""
+        return (
+            warnings.catch_warnings(action="ignore", category=UserWarning) if self._local else nullcontext()
+        )
+
+
+def _uses_rrf(stage: SearchRequest | Prefetch) -> bool:
+    here = isinstance(stage.query, Fusion) and stage.query.kind == "rrf"
+    return here or any(_uses_rrf(inner) for inner in stage.prefetch)
+
+
+def _is_local(client: QdrantClient) -> bool:
+    return client.init_options.get("location") == _MEMORY or client.init_options.get("path") is not None
+
+
+def _host(client: QdrantClient) -> str:
+    options = client.init_options
+    if _is_local(client):
+        return "this process"
+    parts = urlsplit(
+        str(options.get("url") or options.get("location") or f"//{options.get('host') or 'localhost'}")
+    )
+    port = parts.port or options.get("port")
+    return f"{parts.hostname or parts.path}:{port}" if port else str(parts.hostname)

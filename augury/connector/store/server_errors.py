@@ -1,0 +1,124 @@
+"""Failures of qdrant-client, translated in one place. Messages name host and collection, never a key."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import httpx
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+from ...errors import AuguryError, IndexNotFound, StoreError, StoreTimeout, StoreUnavailable, Unsupported
+
+_TOO_LARGE = 413
+_NOT_FOUND = 404
+_TIMEOUTS = (408, 504)
+_DENIED = (401, 403)
+_BUSY = (429, 502, 503)
+_REASON_LENGTH = 300
+
+
+@contextmanager
+def translated(where: str) -> Iterator[None]:
+    """Turn whatever the client raises into the errors of ``augury.errors``; ``where`` was asked."""
+    try:
+        yield
+    except AuguryError:
+        raise
+    except Exception as error:
+        raise _translate(error, where) from error
+
+
+def _translate(error: Exception, where: str) -> StoreError:
+    if isinstance(error, ResponseHandlingException):
+        return _transport(error.source, where)
+    if isinstance(error, UnexpectedResponse):
+        return _response(error, where)
+    if isinstance(error, ResourceExhaustedResponse):
+        return StoreUnavailable(
+            f"{where} limits the rate of requests", f"Wait {error.retry_after_s} s, then try again"
+        )
+    code = getattr(error, "code", None)  # of grpc.RpcError, without importing grpc
+    if callable(code) and getattr(code(), "name", None):
+        return _grpc(code().name, str(getattr(error, "details", lambda: "")()), where)
+    if isinstance(error, ValueError) and re.match(r"Collection .* not found", str(error)):
+        return _missing(where)
+    if isinstance(error, NotImplementedError):
+        return Unsupported(f"{where} cannot do this: {error}", "Use a Qdrant server or an embedded index")
+    return StoreError(
+        f"{where} refused the request: {_short(str(error))}", "Correct the request and try again"
+    )
+
+
+def _transport(error: object, where: str) -> StoreError:
+    if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
+        return StoreUnavailable(
+            f"{where} does not answer: {_short(str(error))}",
+            "Check that Qdrant is running there and can be reached",
+        )
+    if isinstance(error, httpx.TimeoutException):
+        return StoreTimeout(
+            f"{where} took too long", "Send smaller batches, or give the store a longer timeout_s"
+        )
+    if isinstance(error, httpx.TransportError):
+        return StoreUnavailable(f"The connection to {where} broke: {_short(str(error))}", "Try again")
+    return StoreError(
+        f"{where} answered what is no answer of Qdrant: {_short(str(error))}", "Check the URL and the port"
+    )
+
+
+def _response(error: UnexpectedResponse, where: str) -> StoreError:
+    status, reason = error.status_code, _reason(error)
+    if status == _TOO_LARGE:
+        return StoreTimeout(f"{where} refused a request as too large", "Send smaller batches")
+    if status in _TIMEOUTS:
+        return StoreTimeout(
+            f"{where} took too long", "Send smaller batches, or give the store a longer timeout_s"
+        )
+    if status in _DENIED:
+        return StoreError(f"{where} denied access", "Check the API key and what it may do")
+    if status in _BUSY:
+        return StoreUnavailable(f"{where} is busy or starting ({status})", "Wait a little, then try again")
+    if status == _NOT_FOUND and "ollection" in reason:
+        return _missing(where)
+    return StoreError(
+        f"{where} refused the request ({status}): {reason}", "Correct the request and try again"
+    )
+
+
+def _grpc(code: str, details: str, where: str) -> StoreError:
+    if code == "UNAVAILABLE":
+        return StoreUnavailable(
+            f"{where} does not answer: {_short(details)}",
+            "Check that Qdrant is running there and can be reached",
+        )
+    if code in ("DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"):
+        return StoreTimeout(
+            f"{where} took too long or was sent too much", "Send smaller batches, or give a longer timeout_s"
+        )
+    if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
+        return StoreError(f"{where} denied access", "Check the API key and what it may do")
+    if code == "NOT_FOUND" and "ollection" in details:
+        return _missing(where)
+    return StoreError(
+        f"{where} refused the request ({code}): {_short(details)}", "Correct the request and try again"
+    )
+
+
+def _missing(where: str) -> IndexNotFound:
+    return IndexNotFound(f"There is no {where}", "Check the name, or ingest something to make the collection")
+
+
+def _reason(error: UnexpectedResponse) -> str:
+    try:
+        return _short(str(json.loads(error.content)["status"]["error"]))
+    except (ValueError, KeyError, TypeError):
+        return _short(error.reason_phrase)
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _REASON_LENGTH else line[: _REASON_LENGTH - 4] + " ..."

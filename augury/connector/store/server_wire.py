@@ -1,0 +1,182 @@
+"""Augury's types to and from those of qdrant-client."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from qdrant_client import models
+
+from ...schemas.collection import CollectionSpec, Distance, IndexKind, SparseSpec, VectorSpec
+from ...schemas.points import (
+    Filter,
+    Fusion,
+    Nearest,
+    Point,
+    Prefetch,
+    Record,
+    ScoredPoint,
+    SearchRequest,
+    SparseVector,
+    Vector,
+    Vectors,
+)
+from .check import canonical_id
+from .filters import parse_filter
+
+_DISTANCES: dict[Distance, models.Distance] = {
+    "cosine": models.Distance.COSINE,
+    "dot": models.Distance.DOT,
+    "euclid": models.Distance.EUCLID,
+}
+_SPELLED: dict[str, Distance] = {distance.value: name for name, distance in _DISTANCES.items()}
+
+
+def to_vector_params(spec: VectorSpec) -> models.VectorParams:
+    """A named dense vector as a server creates it."""
+    return models.VectorParams(
+        size=spec.size,
+        distance=_DISTANCES[spec.distance],
+        multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
+        if spec.multi
+        else None,
+        hnsw_config=None if spec.hnsw else models.HnswConfigDiff(m=0),
+        on_disk=True if spec.on_disk else None,
+    )
+
+
+def to_sparse_params(spec: SparseSpec) -> models.SparseVectorParams:
+    """A named sparse vector as a server creates it."""
+    return models.SparseVectorParams(modifier=models.Modifier.IDF if spec.idf else None)
+
+
+def to_index_params(kind: IndexKind) -> Any:
+    """The payload index as a server creates it."""
+    if kind == "text":
+        return models.TextIndexParams(type=models.TextIndexType.TEXT, phrase_matching=True)
+    return models.PayloadSchemaType(kind)
+
+
+def read_spec(info: models.CollectionInfo) -> CollectionSpec:
+    """What a collection holds. Parts that Augury has no use for are left out."""
+    params = info.config.params
+    dense = params.vectors if isinstance(params.vectors, Mapping) else {"": params.vectors}
+    return CollectionSpec(
+        vectors={
+            name: VectorSpec(
+                size=given.size,
+                distance=_SPELLED[given.distance.value],
+                multi=given.multivector_config is not None,
+                hnsw=given.hnsw_config is None or given.hnsw_config.m != 0,
+                on_disk=bool(given.on_disk),
+            )
+            for name, given in dense.items()
+            if given is not None and given.distance.value in _SPELLED
+        },
+        sparse={
+            name: SparseSpec(idf=given.modifier == models.Modifier.IDF)
+            for name, given in (params.sparse_vectors or {}).items()
+        },
+        indexes={field: index.data_type.value for field, index in (info.payload_schema or {}).items()},
+    )
+
+
+def to_filter(filter: Filter | None) -> models.Filter | None:
+    """A filter, or None for one without conditions."""
+    return parse_filter(filter) if filter else None
+
+
+def to_point(point: Point) -> models.PointStruct:
+    """A point as the client takes it."""
+    vectors = {name: _vector_out(vector) for name, vector in point.vectors.items()}
+    return models.PointStruct(id=canonical_id(point.id), vector=vectors, payload=point.payload)
+
+
+def to_query(request: SearchRequest, spec: CollectionSpec) -> models.QueryRequest:
+    """A search as the client takes it; local mode wants the query of a multivector as a list of rows."""
+    params = models.SearchParams(exact=request.exact)
+    return models.QueryRequest(
+        limit=request.limit,
+        prefetch=[_prefetch(inner, params, spec) for inner in request.prefetch] or None,
+        filter=to_filter(request.filter),
+        params=params,
+        with_payload=payload_keys(request.payload),
+        with_vector=vector_names(request.vectors),
+        **_scoring(request.query, spec),
+    )
+
+
+def payload_keys(payload: bool | tuple[str, ...]) -> bool | list[str]:
+    """``True``, ``False`` or the keys, as the client takes them."""
+    return payload if isinstance(payload, bool) else list(payload)
+
+
+def vector_names(names: Sequence[str]) -> bool | list[str]:
+    """The names as the client takes them; a collection's one unnamed vector comes when all are asked for."""
+    return True if "" in names else list(names) or False
+
+
+def from_scored(found: models.ScoredPoint) -> ScoredPoint:
+    """A search result; the score in single precision, as the engine computes it."""
+    return ScoredPoint(
+        id=canonical_id(found.id),
+        payload=found.payload or {},
+        vectors=_vectors_in(found.vector),
+        score=float(np.float32(found.score)),
+    )
+
+
+def from_record(found: models.Record) -> Record:
+    """A stored point."""
+    return Record(id=canonical_id(found.id), payload=found.payload or {}, vectors=_vectors_in(found.vector))
+
+
+def _scoring(query: Nearest | Fusion, spec: CollectionSpec) -> dict[str, Any]:
+    if isinstance(query, Nearest):
+        vector = _vector_out(query.vector)
+        if (
+            isinstance(query.vector, np.ndarray)
+            and query.vector.ndim == 1
+            and spec.vectors[query.using].multi
+        ):
+            vector = [vector]
+        return {"query": vector, "using": query.using or None}
+    if query.kind == "dbsf":
+        return {"query": models.FusionQuery(fusion=models.Fusion.DBSF)}
+    # Qdrant scores 1 / (position / weight + k - 1) with positions from 1: one more k is Cormack's formula.
+    weights = list(query.weights) if query.weights else None
+    return {"query": models.RrfQuery(rrf=models.Rrf(k=query.k + 1, weights=weights))}
+
+
+def _prefetch(stage: Prefetch, params: models.SearchParams, spec: CollectionSpec) -> models.Prefetch:
+    return models.Prefetch(
+        limit=stage.limit,
+        prefetch=[_prefetch(inner, params, spec) for inner in stage.prefetch] or None,
+        filter=to_filter(stage.filter),
+        params=params,
+        **_scoring(stage.query, spec),
+    )
+
+
+def _vector_out(vector: Vector) -> Any:
+    if isinstance(vector, SparseVector):
+        return models.SparseVector(
+            indices=np.asarray(vector.indices).tolist(), values=np.asarray(vector.values).tolist()
+        )
+    return vector.tolist()
+
+
+def _vectors_in(found: Any) -> Vectors:
+    if not found:
+        return {}
+    named = found if isinstance(found, Mapping) else {"": found}
+    return {name: _vector_in(vector) for name, vector in named.items()}
+
+
+def _vector_in(found: Any) -> Vector:
+    if isinstance(found, models.SparseVector):
+        return SparseVector(
+            np.asarray(found.indices, dtype=np.uint32), np.asarray(found.values, dtype=np.float32)
+        )
+    return np.asarray(found, dtype=np.float32)
