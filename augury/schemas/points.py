@@ -76,8 +76,8 @@ class Nearest:
 class Fusion:
     """Fuse the prefetched lists inside the engine.
 
-    ``rrf``: sum of weight / (k + rank), rank from 1 (Cormack et al. 2009); ``dbsf``: distribution-based
-    score fusion, each list scaled by its mean and three standard deviations.
+    ``rrf``: sum of 1 / (k + rank / weight), rank from 1 (Cormack et al. 2009, with Qdrant's weights);
+    ``dbsf``: distribution-based score fusion, each list scaled by its mean and three standard deviations.
     """
 
     kind: Literal["rrf", "dbsf"]

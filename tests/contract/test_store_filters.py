@@ -104,6 +104,10 @@ CASES: dict[str, tuple[Filter, Callable[[Payload], bool]]] = {
     ),
     "text": ({"must": [_key("text", match={"text": "quick"})]}, lambda p: "quick" in p["text"]),
     "phrase": ({"must": [_key("text", match={"phrase": "lazy fox"})]}, lambda p: "lazy fox" in p["text"]),
+    "prefix": (
+        {"must": [_key("source", match={"prefix": "ma"})]},
+        lambda p: (p.get("source") or "").startswith("ma"),
+    ),
     "range": ({"must": [_key("number", range={"gte": 10, "lt": 20})]}, lambda p: 10 <= p["number"] < 20),
     "float range": ({"must": [_key("half", range={"gt": 3.5, "lte": 7})]}, lambda p: 3.5 < p["half"] <= 7),
     "datetime range": (

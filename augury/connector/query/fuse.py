@@ -1,6 +1,7 @@
 """Fusing ranked lists of passages into one. Ties are broken by id, so the result is always the same.
 
-RRF: Cormack, Clarke and Buettcher, SIGIR 2009, https://doi.org/10.1145/1571941.1572114
+RRF: Cormack, Clarke and Buettcher, SIGIR 2009, https://doi.org/10.1145/1571941.1572114; a weight scales a
+list's share, weight / (k + rank).
 DBSF: distribution-based score fusion as Qdrant defines it: each list's scores are scaled so that its mean
 plus or minus three standard deviations spans 0 to 1, then summed.
 """

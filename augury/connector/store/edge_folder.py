@@ -136,13 +136,3 @@ class EdgeFolder:
                 f"{(size + margin) / 2**20:.0f} MiB",
                 "Free some space, then run the same command again; what was written is kept",
             )
-
-    def shard_bytes(self) -> int:
-        """How much disk the shard takes; its files are sparse, so this is less than their lengths."""
-        total = 0
-        for folder, _, names in os.walk(self.shard):
-            for name in names:
-                with suppress(OSError):
-                    status = os.stat(os.path.join(folder, name))
-                    total += getattr(status, "st_blocks", 0) * 512 or status.st_size
-        return total

@@ -46,6 +46,9 @@ _INDEXES: dict[IndexKind, Any] = {
     "geo": edge.GeoIndexParams,
     "uuid": edge.UuidIndexParams,
 }
+SEGMENT_BYTES = 32 * 2**20
+"""How much is written between two flushes, and how large a segment grows: small, so that tidying one needs
+little memory, and several are read in parallel."""
 _NO_GRAPH = edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000)
 
 
@@ -72,6 +75,7 @@ def to_config(spec: CollectionSpec) -> edge.EdgeConfig:
         hnsw_config=_NO_GRAPH,
         payload_memory=cold,
         id_tracker_memory=cold,
+        optimizers=edge.EdgeOptimizersConfig(max_segment_size=SEGMENT_BYTES // 1024),
     )
 
 

@@ -9,6 +9,7 @@ what other programs store there stays untouched.
 
 from __future__ import annotations
 
+import threading
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -109,6 +110,8 @@ class ServerStore:
         self._spec: CollectionSpec | None = None
         self._server_version: str | None = None
         self._closed = False
+        # local mode is plain Python, and ingest reads and writes from two threads
+        self._lock: AbstractContextManager[object] = threading.RLock() if self._local else nullcontext()
 
     def ensure(self, spec: CollectionSpec) -> None:
         """Make the collection, or check that the one that is there has what ``spec`` names."""
@@ -286,7 +289,7 @@ class ServerStore:
     def _server(self) -> Iterator[QdrantClient]:
         if self._closed:
             raise StoreError(f"The {self._where} was closed", "Open it again before using it")
-        with translated(self._where), self._quiet():
+        with self._lock, translated(self._where), self._quiet():
             yield self._client
 
     def _quiet(self) -> AbstractContextManager[object]:

@@ -154,6 +154,14 @@ def test_booleans_are_found_though_the_engine_matches_none(store: EdgeStore) -> 
     assert found == [0, 2]
 
 
+def test_substrings_which_servers_before_1_20_cannot_match(store: EdgeStore) -> None:
+    store.upsert(
+        [Point(i, {"dense": ONES}, {"title": title}) for i, title in enumerate(("alphabet", "beta"))]
+    )
+    assert store.count({"must": [{"key": "title", "match": {"substring": "bet"}}]}) == 2
+    assert store.count({"must": [{"key": "title", "match": {"substring": "pha"}}]}) == 1
+
+
 def test_sentinels_come_back_as_what_they_stand_for() -> None:
     payload: dict[str, Any] = {
         "a": [True, False, [True, {"b": False}], 1, 0, 1.0, None, ""],
@@ -253,8 +261,7 @@ def test_searching_without_a_filter_never_imports_the_client(store: EdgeStore, p
     store.upsert(points(3))
     store.close()
     code = """
-        from tests.connector.store.edge_child import DIM, SPEC, child, points
-from augury.schemas.points import Nearest, SearchRequest
+        from augury.schemas.points import Nearest, SearchRequest
         store.search(SearchRequest(1, Nearest(np.ones(8, dtype=np.float32), "dense")))
         sys.exit("qdrant_client" in sys.modules)
     """

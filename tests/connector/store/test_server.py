@@ -9,13 +9,18 @@ import time
 from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import numpy as np
 import pytest
 from qdrant_client import QdrantClient, models
+from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
+from qdrant_client.http.exceptions import ResponseHandlingException
 
 from augury.connector.store.server import ServerStore
+from augury.connector.store.server_errors import translated
 from augury.errors import (
     IndexNotFound,
     StoreError,
@@ -173,6 +178,40 @@ def test_a_missing_collection(store: ServerStore, answers: Answers) -> None:
     answers.content = {"status": {"error": "Not found: Collection `papers` doesn't exist!"}}
     with pytest.raises(IndexNotFound, match="papers"):
         store.count()
+
+
+class Refused(Exception):
+    """What gRPC raises, as far as the translation looks at it."""
+
+    def __init__(self, name: str, details: str = "") -> None:
+        self._name, self._details = name, details
+
+    def code(self) -> SimpleNamespace:
+        return SimpleNamespace(name=self._name)
+
+    def details(self) -> str:
+        return self._details
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (Refused("UNAVAILABLE"), StoreUnavailable),
+        (Refused("DEADLINE_EXCEEDED"), StoreTimeout),
+        (Refused("RESOURCE_EXHAUSTED"), StoreTimeout),
+        (Refused("PERMISSION_DENIED"), StoreError),
+        (Refused("NOT_FOUND", "Collection `papers` doesn't exist"), IndexNotFound),
+        (Refused("INVALID_ARGUMENT", "wrong size"), StoreError),
+        (ResourceExhaustedResponse("slow down", 7), StoreUnavailable),
+        (ResponseHandlingException(httpx.ReadError("reset")), StoreUnavailable),
+        (ResponseHandlingException(ValueError("no JSON")), StoreError),
+        (NotImplementedError("facets"), Unsupported),
+    ],
+)
+def test_other_failures(error: Exception, expected: type[StoreError]) -> None:
+    with pytest.raises(expected, match="papers") as caught, translated("collection 'papers'"):
+        raise error
+    assert type(caught.value) is expected
 
 
 def test_a_client_that_was_given_stays_open() -> None:
