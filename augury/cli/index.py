@@ -51,7 +51,7 @@ def status(where: str, as_json: bool) -> None:
             out.print(f"[bold]{name:<14}[/]{value}")
 
 
-@click.command()
+@click.command(short_help="Give an index another alpha, without encoder or LLM.")
 @click.argument("where", metavar="INDEX")
 @click.option(
     "--alpha",

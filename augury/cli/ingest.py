@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..schemas.report import IngestReport
 
 
-@click.command()
+@click.command(short_help="Ingest documents: files, folders, standard input.")
 @click.argument("source")
 @click.option(
     "--to", "where", required=True, metavar="INDEX", help="A folder, or http(s)://host:port/collection."

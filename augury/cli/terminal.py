@@ -28,6 +28,8 @@ class Commands(click.Group):
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise Interrupted() from None
         except ValidationError as error:
             raise click.UsageError("; ".join(_sentences(error))) from error
         except AuguryError as error:
@@ -36,6 +38,15 @@ class Commands(click.Group):
             if isinstance(error, UsageError):
                 raise click.UsageError(str(error)) from error
             raise click.ClickException(str(error)) from error
+
+
+class Interrupted(click.ClickException):
+    """Ctrl-C, with the exit code that shells give it."""
+
+    exit_code = 130
+
+    def __init__(self) -> None:
+        super().__init__("Interrupted; what was done is kept. Run the same command again to go on.")
 
 
 def json_option(command: F) -> F:

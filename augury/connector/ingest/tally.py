@@ -109,12 +109,19 @@ class Tally:
     def _bury(self, failure: Failure, document: Document | None) -> None:
         if self._path is None:
             return
-        if self._file is None:
-            self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace")
-            self.report.dead_letters = str(self._path)
         letter = {**failure.model_dump(), "document": vars(document) if document else None}
-        self._file.write(json.dumps(letter, ensure_ascii=False, default=repr) + "\n")
-        self._file.flush()
+        try:
+            if self._file is None:
+                self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace")
+                self.report.dead_letters = str(self._path)
+            self._file.write(json.dumps(letter, ensure_ascii=False, default=repr) + "\n")
+            self._file.flush()
+        except OSError as error:
+            self.report.notes.append(
+                f"Dead letters cannot be written to {self._path} ({error.strerror}); "
+                "the first 100 failures are in the report."
+            )
+            self._path = None
 
     def _tell(self) -> None:
         if self._progress:

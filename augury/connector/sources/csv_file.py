@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import math
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO
@@ -12,6 +13,7 @@ from .fields import Fields, check_columns, document_from_record
 from .source import Item
 from .text_file import NAME_ENCODING, decoded, open_lines, printable, undecodable
 
+_LARGEST = 2**63
 _MAX_CELL = 64 * 2**20  # a quote that is never closed must not swallow a whole collection
 
 
@@ -79,4 +81,24 @@ def _item(cells: list[str], header: list[str], source: str, fields: Fields, enco
             "Put cells that contain separators, quotes or line breaks in double quotes",
             source=source,
         )
-    return document_from_record(dict(zip(header, cells, strict=True)), fields, source)
+    document = document_from_record(dict(zip(header, cells, strict=True)), fields, source)
+    if isinstance(document, DocumentError):
+        return document
+    return document.model_copy(
+        update={"metadata": {name: _number_or_text(cell) for name, cell in document.metadata.items()}}
+    )
+
+
+def _number_or_text(cell: str) -> int | float | str:
+    """A number where the cell is written just as Python writes that number, so that nothing is lost.
+
+    ``2020`` and ``0.5`` can then be compared in filters; ``007``, ``1e3`` and ``+1`` stay text.
+    """
+    for number in (int, float):
+        try:
+            value = number(cell)
+        except ValueError:
+            continue
+        if str(value) == cell and math.isfinite(value) and abs(value) < _LARGEST:
+            return value
+    return cell

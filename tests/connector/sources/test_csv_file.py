@@ -31,9 +31,7 @@ def test_rows_become_documents(tmp_path: Path) -> None:
         tmp_path / "d.csv", '\ufeffid,title,text,year\r\n1,T,"two\nlines, ""quoted""",2020\r\n\r\n2,,b,\r\n'
     )
     assert read(path) == [
-        Document(
-            id="1", title="T", text='two\nlines, "quoted"', metadata={"year": "2020"}, source=f"{path}:2"
-        ),
+        Document(id="1", title="T", text='two\nlines, "quoted"', metadata={"year": 2020}, source=f"{path}:2"),
         Document(id="2", text="b", metadata={"year": ""}, source=f"{path}:5"),
     ]
 
@@ -102,3 +100,16 @@ def test_total_leaves_the_header_out(tmp_path: Path) -> None:
 def test_standard_input_can_be_csv() -> None:
     source = open_source("-", format="csv", fields=Fields(id="n"), stdin=io.BytesIO(b"n,text\n1,a\n"))
     assert [item.source for item in source] == ["stdin:2"]
+
+
+@pytest.mark.parametrize(
+    ("cell", "value"),
+    [("2020", 2020), ("-3", -3), ("0.5", 0.5), ("007", "007"), ("1e3", "1e3"), ("+1", "+1"), ("-0", "-0"),
+     ("nan", "nan"), ("inf", "inf"), ("1_000", "1_000"), ("9" * 20, "9" * 20), ("", ""), (" 7", " 7")],
+)  # fmt: skip
+def test_a_cell_is_a_number_only_where_nothing_is_lost(tmp_path: Path, cell: str, value: object) -> None:
+    path = tmp_path / "d.csv"
+    path.write_text(f"id,text,n\n1,2020,{cell}\n", encoding="utf-8")
+    (document,) = open_source(str(path))
+    assert isinstance(document, Document)
+    assert document.metadata == {"n": value} and document.text == "2020"
