@@ -109,6 +109,11 @@ class Index:
             progress: called with the running report.
         """
         self._refuse_unfinished()
+        if repair and scenarios in (None, "none"):
+            raise UsageError(
+                "There is nothing to repair missing scenarios with",
+                "Say where they come from with --scenarios",
+            )
         self.make()
         source = _scenario_source(scenarios)
         try:

@@ -16,6 +16,20 @@ Stage = Callable[[Any], Any]
 _END = object()
 
 
+def run_flow(
+    source: Iterable[Any], stages: dict[str, Stage], *, seconds: dict[str, float], depth: int = 2
+) -> None:
+    """``flow`` for callers that are not asynchronous, also where an event loop runs already (a notebook)."""
+    running = flow(source, stages, seconds=seconds, depth=depth)
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        asyncio.run(running)
+        return
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(asyncio.run, running).result()
+
+
 async def flow(
     source: Iterable[Any],
     stages: dict[str, Stage],

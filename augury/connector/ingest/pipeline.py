@@ -5,7 +5,6 @@ Kill it at any moment and run it again: the index ends the same, and only what w
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Iterable
 from itertools import islice
 from pathlib import Path
@@ -18,7 +17,7 @@ from ...schemas.report import IngestReport
 from ...schemas.scenario import Scenario
 from ..store.base import Store
 from .encode import Encode
-from .flow import Stage, flow
+from .flow import Stage, run_flow
 from .scenario_source import ScenarioSource, clean
 from .seen import SeenIds
 from .select import Selector, SourceItem
@@ -78,7 +77,7 @@ def ingest(
     if scenarios:
         stages = {"scenarios": AddScenarios(scenarios, profile, tally), **stages}
     try:
-        asyncio.run(flow(selector.windows(source), stages, seconds=seconds))
+        run_flow(selector.windows(source), stages, seconds=seconds)
         if sync:
             delete_vanished(store, seen, tally, unreadable=selector.unreadable)
         store.flush()

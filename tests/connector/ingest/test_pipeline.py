@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -307,3 +308,16 @@ def test_vectors_are_unit_length_and_rows_match_scenarios(where: Path, tmp_path:
                 assert isinstance(dense, np.ndarray) and isinstance(rows, np.ndarray)
                 assert np.linalg.norm(dense) == pytest.approx(1, abs=1e-5)
                 assert len(rows) == max(1, len(record.payload["scenarios"]))
+
+
+def test_it_runs_where_an_event_loop_runs_already(where: Path) -> None:
+    async def notebook(index: augury.Index) -> augury.IngestReport:
+        return index.ingest(documents(5))
+
+    with opened(where) as index:
+        assert asyncio.run(notebook(index)).documents.written == 5
+
+
+def test_repair_without_a_place_for_scenarios_is_refused(where: Path) -> None:
+    with opened(where) as index, pytest.raises(UsageError, match="--scenarios"):
+        index.ingest(documents(2), repair=True)
