@@ -83,7 +83,7 @@ class Encode:
 
 
 def fail(work: Work, error: AuguryError, tally: Tally) -> None:
-    """Fail a passage's document once; its other passages are skipped, its old points stay."""
+    """Fail a passage's document once; what is not written yet is skipped, and nothing is deleted."""
     if not work.job.failed:
         work.job.failed = True
         document = work.job.document

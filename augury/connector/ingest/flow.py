@@ -1,93 +1,102 @@
 """A pipeline of stages joined by bounded queues; each stage runs in one thread of its own.
 
-While the engine writes one batch, the encoders work on the next and the reader on the one after.
+While the engine writes one batch, the encoders work on the next and the reader on the one after. Threads
+rather than an event loop: no stage awaits anything, the source is read in the caller's own thread, and it
+works in a notebook, where an event loop runs already.
 """
 
 from __future__ import annotations
 
-import asyncio
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from queue import Queue
 from typing import Any
 
 Stage = Callable[[Any], Any]
 
 _END = object()
+_JOIN_S = 0.2
 
 
-def run_flow(
+def flow(
     source: Iterable[Any], stages: dict[str, Stage], *, seconds: dict[str, float], depth: int = 2
 ) -> None:
-    """``flow`` for callers that are not asynchronous, also where an event loop runs already (a notebook)."""
-    running = flow(source, stages, seconds=seconds, depth=depth)
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        asyncio.run(running)
-        return
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, running).result()
-
-
-async def flow(
-    source: Iterable[Any],
-    stages: dict[str, Stage],
-    *,
-    seconds: dict[str, float],
-    depth: int = 2,
-) -> None:
-    """``await flow(batches, {"encode": encode, "write": write}, seconds=seconds)``.
+    """``flow(batches, {"encode": encode, "write": write}, seconds=seconds)``.
 
     Every item of ``source`` goes through every stage, in order. At most ``depth`` items wait before a
     stage, so memory does not grow with the source. ``seconds`` receives each stage's busy time, the
-    source's under ``read``. The first exception of a stage ends the flow and is raised, after the items
-    that were already past that stage have gone on to the end.
+    source's under ``read``. The first exception of the source or of a stage ends the flow and is raised,
+    after what was already past that point has gone on to the end. So does an interrupt; what waits before
+    the stage at work is then left out.
     """
-    queues: list[asyncio.Queue[Any]] = [asyncio.Queue(maxsize=depth) for _ in stages]
+    queues: list[Queue[Any]] = [Queue(maxsize=depth) for _ in stages]
     failures: list[BaseException] = []
-    iterator: Iterator[Any] = iter(source)
+    interrupted = threading.Event()
 
-    async def timed(pool: ThreadPoolExecutor, name: str, call: Callable[[], Any]) -> Any:
-        def run() -> Any:
-            started = time.perf_counter()
-            try:
-                return call()
-            finally:
-                seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - started
-
-        return await asyncio.get_running_loop().run_in_executor(pool, run)
-
-    async def read() -> None:
-        with ThreadPoolExecutor(1, thread_name_prefix="augury-read") as pool:
-            while not failures:
-                try:
-                    item = await timed(pool, "read", lambda: next(iterator, _END))
-                except BaseException as error:
-                    failures.append(error)
-                    break
-                if item is _END:
-                    break
-                await queues[0].put(item)
-        await queues[0].put(_END)
-
-    async def work(position: int, name: str, stage: Stage) -> None:
+    def work(position: int, name: str, stage: Stage) -> None:
         broken = False
-        with ThreadPoolExecutor(1, thread_name_prefix=f"augury-{name}") as pool:
-            while (item := await queues[position].get()) is not _END:
-                if broken:
-                    continue  # drain, so that the stages before this one can end
-                try:
-                    result = await timed(pool, name, lambda item=item: stage(item))  # type: ignore[misc]
-                except BaseException as error:
-                    failures.append(error)
-                    broken = True
-                    continue
-                if position + 1 < len(queues):
-                    await queues[position + 1].put(result)
+        while (item := queues[position].get()) is not _END:
+            if broken or interrupted.is_set():
+                continue  # drain, so that the stages before this one can end
+            try:
+                result = _timed(name, lambda item=item: stage(item), seconds)  # type: ignore[misc]
+            except BaseException as error:
+                failures.append(error)
+                broken = True
+                continue
+            if position + 1 < len(queues):
+                queues[position + 1].put(result)
         if position + 1 < len(queues):
-            await queues[position + 1].put(_END)
+            queues[position + 1].put(_END)
 
-    await asyncio.gather(read(), *(work(i, name, stage) for i, (name, stage) in enumerate(stages.items())))
+    threads = [
+        threading.Thread(target=work, args=(position, name, stage), name=f"augury-{name}")
+        for position, (name, stage) in enumerate(stages.items())
+    ]
+    for thread in threads:
+        thread.start()
+    iterator: Iterator[Any] = iter(source)
+    try:
+        while not failures:
+            item = _timed("read", lambda: next(iterator, _END), seconds)
+            if item is _END:
+                break
+            queues[0].put(item)
+    except Exception as error:
+        failures.append(error)
+    except BaseException as error:
+        interrupted.set()
+        failures.insert(0, error)
+    _end(queues[0], threads, interrupted, failures)
     if failures:
         raise failures[0]
+
+
+def _end(
+    first: Queue[Any],
+    threads: list[threading.Thread],
+    interrupted: threading.Event,
+    failures: list[BaseException],
+) -> None:
+    """Wait for the stages. Impatient interrupts are kept: to leave now would tear a write apart."""
+    told = False
+    while not told or any(thread.is_alive() for thread in threads):
+        try:
+            if not told:
+                first.put(_END)
+                told = True
+            for thread in threads:
+                thread.join(_JOIN_S)
+        except KeyboardInterrupt as error:
+            if not interrupted.is_set():
+                interrupted.set()
+                failures.insert(0, error)
+
+
+def _timed(name: str, call: Callable[[], Any], seconds: dict[str, float]) -> Any:
+    started = time.perf_counter()
+    try:
+        return call()
+    finally:
+        seconds[name] = seconds.get(name, 0.0) + time.perf_counter() - started

@@ -17,7 +17,7 @@ from ...schemas.report import IngestReport
 from ...schemas.scenario import Scenario
 from ..store.base import Store
 from .encode import Encode
-from .flow import Stage, run_flow
+from .flow import Stage, flow
 from .scenario_source import ScenarioSource, clean
 from .seen import SeenIds
 from .select import Selector, SourceItem
@@ -77,7 +77,7 @@ def ingest(
     if scenarios:
         stages = {"scenarios": AddScenarios(scenarios, profile, tally), **stages}
     try:
-        run_flow(selector.windows(source), stages, seconds=seconds)
+        flow(selector.windows(source), stages, seconds=seconds)
         if sync:
             delete_vanished(store, seen, tally, unreadable=selector.unreadable)
         store.flush()
@@ -87,6 +87,11 @@ def ingest(
         raise
     finally:
         seen.close()
+    if keep_scenarios and tally.report.scenarios.missing:
+        tally.note(
+            f"{tally.report.scenarios.missing} passages changed and the scenarios of their old text were not "
+            "kept; make new ones with --scenarios FILE."
+        )
     return tally.finish(seconds)
 
 
@@ -126,7 +131,7 @@ def delete_vanished(store: Store, seen: SeenIds, tally: Tally, *, unreadable: in
         return
     vanished: dict[str, None] = {}
     for records in store.scroll(payload=("doc_id",)):
-        ids = (str(record.payload["doc_id"]) for record in records)
+        ids = (str(record.payload["doc_id"]) for record in records if "doc_id" in record.payload)
         vanished.update(dict.fromkeys(doc_id for doc_id in ids if doc_id not in seen))
     remaining = iter(vanished)
     while batch := list(islice(remaining, _DELETE_BATCH)):

@@ -6,26 +6,29 @@ would give it, so a run that died is resumed by running it again, from any machi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
+from typing import TypeVar
 
-from ...errors import DocumentError
+from ...errors import AuguryError, DocumentError
 from ...schemas.document import Document
 from ...schemas.fingerprint import Fingerprint
 from ...schemas.points import PointId
 from ...schemas.profile import Profile
 from ..store.base import Store
 from .chunk import chunk
+from .patience import patiently
 from .scenario_source import ScenarioSource
 from .seen import SeenIds
 from .tally import Tally
 from .work import Job, Window, Work
 
 SourceItem = Document | DocumentError
+T = TypeVar("T")
 
 _LOOKUP = 128  # documents asked for at once
 WINDOW = 256  # passages encoded together
+_CHARS = 4_000_000  # and in either no more text than this, but for one long document
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,8 @@ class Selector:
 
     Args:
         scenarios: where scenarios come from; None for nowhere.
-        keep_scenarios: leave unchanged documents the scenarios they have, whatever those were made from.
+        keep_scenarios: leave unchanged documents the scenarios they have, whatever those were made from. A
+            document that changed is marked as missing them.
         repair: also take passages whose scenarios are missing.
         seen: receives the id of every document of the source.
     """
@@ -69,18 +73,10 @@ class Selector:
 
     def windows(self, source: Iterable[SourceItem]) -> Iterator[Window]:
         """Passages to write, in windows of a bounded size, in the order of the source."""
-        window: Window = []
-        for work in self._work(source):
-            window.append(work)
-            if len(window) >= WINDOW:
-                yield window
-                window = []
-        if window:
-            yield window
+        return grouped(self._work(source), WINDOW, lambda work: len(work.passage.text))
 
     def _work(self, source: Iterable[SourceItem]) -> Iterator[Work]:
-        documents = self._readable(source)
-        while batch := list(islice(documents, _LOOKUP)):
+        for batch in grouped(self._readable(source), _LOOKUP, lambda pair: len(pair[0].text)):
             known = {} if self._index_empty else self._lookup([document.id for document, _ in batch])
             for document, content_hash in batch:
                 yield from self._compare(document, content_hash, known.get(document.id, {}))
@@ -89,6 +85,10 @@ class Selector:
         """The documents that can be ingested, with their content hash; the others are accounted for."""
         for item in source:
             self._tally.read()
+            if not isinstance(item, Document | DocumentError):
+                item = DocumentError(
+                    f"{item!r:.80} is no document", 'Give it as augury.Document(id="...", text="...")'
+                )
             if isinstance(item, DocumentError):
                 if item.doc_id is not None:
                     self._seen.add(item.doc_id)
@@ -114,7 +114,7 @@ class Selector:
                 f"Document {document.id!r} holds text that is not valid Unicode ({error.reason})",
                 "Remove the broken characters from its id, title, text or metadata",
             ) from error
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise DocumentError(
                 f"The metadata of document {document.id!r} cannot be stored as JSON ({error})",
                 "Use strings, finite numbers, booleans, lists and objects only",
@@ -128,7 +128,8 @@ class Selector:
     def _lookup(self, doc_ids: list[str]) -> dict[str, dict[PointId, _Known]]:
         known: dict[str, dict[PointId, _Known]] = {}
         condition = {"must": [{"key": "doc_id", "match": {"any": doc_ids}}]}
-        for records in self._store.scroll(condition, payload=("doc_id", "fingerprint", "scenario_state")):
+        payload = ("doc_id", "fingerprint", "scenario_state")
+        for records in patiently(lambda: list(self._store.scroll(condition, payload=payload))):
             for record in records:
                 known.setdefault(record.payload["doc_id"], {})[record.id] = _Known(
                     Fingerprint.parse(str(record.payload.get("fingerprint", ""))),
@@ -141,8 +142,9 @@ class Selector:
         fingerprint = self._profile.fingerprint(document.id, content_hash, scenario_print)
         job = Job(document, str(fingerprint))
         done = {point for point, stored in known.items() if self._done(stored, fingerprint)}
+        loses_scenarios = self._keep_scenarios and any(stored.state != "off" for stored in known.values())
         todo = [
-            Work(job, passage, point)
+            Work(job, passage, point, "missing" if loses_scenarios else "off")
             for passage in chunk(document, self._profile.chunk)
             if (point := self._profile.point_id(passage.doc_id, passage.chunk)) not in done
         ]
@@ -165,8 +167,35 @@ class Selector:
         return stored.fingerprint == wanted
 
 
+def grouped(items: Iterable[T], most: int, size: Callable[[T], int]) -> Iterator[list[T]]:
+    """``grouped(documents, 128, lambda document: len(document.text))``: lists of at most ``most`` items.
+
+    A list also ends where it holds more than ``_CHARS`` by ``size``. When the items break off with an
+    error, those that came before it are yielded first.
+    """
+    group: list[T] = []
+    weight = 0
+    iterator = iter(items)
+    while True:
+        try:
+            item = next(iterator, None)
+        except AuguryError:
+            if group:
+                yield group
+            raise
+        if item is None:
+            break
+        group.append(item)
+        weight += size(item)
+        if len(group) >= most or weight > _CHARS:
+            yield group
+            group, weight = [], 0
+    if group:
+        yield group
+
+
 def remove_stale(store: Store, job: Job, tally: Tally) -> None:
     """Delete what an earlier version of the document left in the index."""
     if job.stale:
-        store.delete({"must": [{"has_id": list(job.stale)}]})
+        patiently(lambda: store.delete({"must": [{"has_id": list(job.stale)}]}))
         tally.add(passages_deleted=len(job.stale))

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Any, Literal
 
 from ...errors import AuguryError, DocumentError
 from ...schemas.document import Document
@@ -37,6 +37,8 @@ class Tally:
         self.report = IngestReport()
         self._on_error = on_error
         self._path = dead_letters
+        if dead_letters is not None and dead_letters.is_file():
+            dead_letters.unlink()  # of an earlier run
         self._file: IO[str] | None = None
         self._progress = progress
         self._lock = threading.Lock()
@@ -109,12 +111,12 @@ class Tally:
     def _bury(self, failure: Failure, document: Document | None) -> None:
         if self._path is None:
             return
-        letter = {**failure.model_dump(), "document": vars(document) if document else None}
         try:
+            letter = {**failure.model_dump(), "document": vars(document) if document else None}
             if self._file is None:
                 self._file = self._path.open("w", encoding="utf-8", errors="backslashreplace")
                 self.report.dead_letters = str(self._path)
-            self._file.write(json.dumps(letter, ensure_ascii=False, default=repr) + "\n")
+            self._file.write(_line(letter))
             self._file.flush()
         except OSError as error:
             self.report.notes.append(
@@ -126,3 +128,10 @@ class Tally:
     def _tell(self) -> None:
         if self._progress:
             self._progress(self.report)
+
+
+def _line(letter: dict[str, Any]) -> str:
+    try:
+        return json.dumps(letter, ensure_ascii=False, default=repr) + "\n"
+    except (ValueError, RecursionError):  # metadata that holds itself
+        return json.dumps({**letter, "document": None}, ensure_ascii=False) + "\n"

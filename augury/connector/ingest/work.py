@@ -14,7 +14,7 @@ class Job:
     """One document on its way into the index.
 
     ``stale`` are its points in the index that the new ones replace; they go once all ``remaining``
-    passages are acknowledged. A ``failed`` job keeps them, so the old version stays searchable.
+    passages are acknowledged. A ``failed`` job keeps those that were not replaced before it failed.
     """
 
     document: Document

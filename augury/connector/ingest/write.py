@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from ...errors import PointRejected, StoreTimeout, StoreUnavailable
+from ...errors import PointRejected, StoreTimeout
 from ...schemas.points import Point, SparseVector
 from ..store.base import Store
 from .encode import Encoded, fail
+from .patience import patiently
 from .select import remove_stale
 from .tally import Tally
 from .work import Work
 
 MAX_BATCH_BYTES = 8 * 2**20
 MAX_BATCH_POINTS = 256
-_ATTEMPTS = 6
-_LONGEST_WAIT_S = 20
+_TIMEOUTS = 8
+"""So many in a row, each for a smaller batch, and it is the server that hangs, not the batch."""
 
 
 class Write:
@@ -31,6 +31,7 @@ class Write:
     def __init__(self, store: Store, tally: Tally) -> None:
         self._store = store
         self._tally = tally
+        self._timeouts = 0
 
     def __call__(self, encoded: Encoded) -> None:
         works = {point.id: work for work, point in encoded}
@@ -44,15 +45,13 @@ class Write:
         if not points:
             return
         try:
-            for attempt in Retrying(
-                retry=retry_if_exception_type(StoreUnavailable),
-                stop=stop_after_attempt(_ATTEMPTS),
-                wait=wait_random_exponential(max=_LONGEST_WAIT_S),
-                reraise=True,
-            ):
-                with attempt:
-                    self._store.upsert(points)
+            patiently(lambda: self._store.upsert(points))
+            self._timeouts = 0
         except (PointRejected, StoreTimeout) as error:
+            if isinstance(error, StoreTimeout):
+                self._timeouts += 1
+                if self._timeouts > _TIMEOUTS:
+                    raise
             refused = set(error.ids) if isinstance(error, PointRejected) else set()
             if refused:
                 for point in points:
