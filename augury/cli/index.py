@@ -55,7 +55,7 @@ def status(where: str, as_json: bool) -> None:
 @click.argument("where", metavar="INDEX")
 @click.option(
     "--alpha",
-    type=click.FloatRange(0, 1, max_open=True),
+    type=click.FloatRange(0, 0.99),
     required=True,
     help="The new weight of the passage against its scenarios.",
 )

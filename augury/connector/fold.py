@@ -11,6 +11,9 @@ import numpy as np
 
 from ..schemas.points import FloatArray
 
+MAX_ALPHA = 0.99
+"""Beyond this, float32 rows no longer hold their scenarios well enough to get them back."""
+
 
 def fold(passage: FloatArray, scenarios: FloatArray, alpha: float) -> FloatArray:
     """``fold(d, s, 0.3)``: the rows to store, ``(scenarios, dim)``; without scenarios the one row d.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
@@ -9,7 +11,9 @@ from types import TracebackType
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
-from ..errors import IndexNotFound, IndexUnfinished, ModelMismatch, UsageError
+from pydantic import ValidationError
+
+from ..errors import IndexNotFound, IndexUnfinished, ModelMismatch, StoreError, UsageError
 from ..models.encoder import DenseEncoder, SparseEncoder
 from ..schemas.hit import Hit
 from ..schemas.points import Filter
@@ -35,6 +39,7 @@ def open(
     create: bool = True,
     dense: DenseEncoder | None = None,
     sparse: SparseEncoder | None = None,
+    api_key: str | None = None,
 ) -> Index:
     """``with augury.open("my-index") as index: index.ingest(documents); index.search("a need")``.
 
@@ -44,11 +49,12 @@ def open(
             index keeps the models and the alpha it was made with.
         create: make the index when it is not there; otherwise that is an ``IndexNotFound``.
         dense, sparse: encoders of your own instead of those that the profile names.
+        api_key: for a server; by default the environment variable ``QDRANT_API_KEY``.
 
     Raises:
         IndexNotFound, IndexLocked, ModelMismatch, StoreUnavailable
     """
-    store = _store(where, create=create)
+    store = _store(where, create=create, api_key=api_key)
     try:
         return Index(str(where), store, profile=profile, create=create, dense=dense, sparse=sparse)
     except BaseException:
@@ -79,11 +85,9 @@ class Index:
             self.profile = self._named_after_own_encoders(_changed(Profile(), profile))
             self._made = False
         else:
-            stored = Profile.model_validate(metadata)
+            stored = _stored(self.where, metadata)
             self.profile = reconcile(stored, self._named_after_own_encoders(_changed(stored, profile)))
             self._made = True
-            if self.profile != stored:
-                store.set_metadata(self.profile.model_dump(mode="json"))
 
     def ingest(
         self,
@@ -108,6 +112,10 @@ class Index:
             dead_letters: where to write documents that failed, as JSON Lines.
             progress: called with the running report.
         """
+        if isinstance(documents, str | Path):
+            raise UsageError(
+                f"{documents} is a path, not documents", "Open it first: augury.open_source(path)"
+            )
         self._refuse_unfinished()
         if repair and scenarios in (None, "none"):
             raise UsageError(
@@ -172,8 +180,12 @@ class Index:
     def refold(self, alpha: float, *, progress: Callable[[int, int], None] | None = None) -> None:
         """Give the index another alpha from its own vectors, without an encoder or an LLM."""
         self._refuse_unmade()
-        self.profile = refold(self.store, self.profile, alpha, progress=progress)
         self.__dict__.pop("retriever", None)
+        try:
+            self.profile = refold(self.store, self.profile, alpha, progress=progress)
+        except BaseException:
+            self.profile = _stored(self.where, self.store.metadata())
+            raise
 
     def status(self) -> IndexStatus:
         """Counts and settings; loads no model."""
@@ -226,7 +238,7 @@ class Index:
         return encoder
 
     def make(self) -> None:
-        """Make the collection and store the profile, if that has not been done."""
+        """Make the collection and store the profile, where that has not been done or they changed."""
         if not self._made:
             dense = self.profile.dense.model_copy(
                 update={"revision": self.dense.revision, "dim": self.dense.dim}
@@ -236,8 +248,9 @@ class Index:
                 sparse = sparse.model_copy(update={"revision": self.sparse.revision, "idf": self.sparse.idf})
             self.profile = self.profile.model_copy(update={"dense": dense, "sparse": sparse})
         self.store.ensure(self.profile.collection())
-        if not self._made:
-            self.store.set_metadata(self.profile.model_dump(mode="json"))
+        profile = self.profile.model_dump(mode="json")
+        if not self._made or self.store.metadata() != profile:
+            self.store.set_metadata(profile)
             self._made = True
 
     def close(self) -> None:
@@ -311,6 +324,12 @@ def reconcile(stored: Profile, wanted: Profile) -> Profile:
             f"The index is folded with alpha {stored.scenarios.alpha:g}, not {wanted.scenarios.alpha:g}",
             f"Change it with: augury refold INDEX --alpha {wanted.scenarios.alpha:g}",
         )
+    for field, kind in wanted.indexes.items():
+        if (before := stored.indexes.get(field, kind)) != kind:
+            raise UsageError(
+                f"{field} is indexed as {before} and cannot be indexed as {kind} too",
+                f"Leave out --filter-field, or keep the type {before}",
+            )
     if (stored.names, stored.namespace) != (wanted.names, wanted.namespace):
         raise UsageError(
             "The vector names and the id namespace of an index cannot change", "Ingest into a new index"
@@ -324,18 +343,41 @@ def _changed(profile: Profile, change: ProfileChange | None) -> Profile:
     return change if isinstance(change, Profile) else change(profile)
 
 
-def _store(where: str | Path, *, create: bool) -> Store:
+def _stored(where: str, metadata: dict[str, Any] | None) -> Profile:
+    try:
+        return Profile.model_validate(metadata)
+    except ValidationError as error:
+        raise StoreError(
+            f"The profile of {where} cannot be read ({error.error_count()} fields are not as expected)",
+            "It was written by another version of Augury; use that version, or ingest into a new index",
+        ) from error
+
+
+def _store(where: str | Path, *, create: bool, api_key: str | None) -> Store:
     text = str(where)
+    if re.match(r"^[\w.-]+:\d+/", text):
+        raise UsageError(f"{text} lacks its scheme", f"Write it as http://{text}")
     if text == ":memory:" or text.startswith(("http://", "https://")):
         from .store.server import ServerStore
 
         if text == ":memory:":
             return ServerStore(text, "augury")
-        url = urlsplit(text)
+        try:
+            url = urlsplit(text)
+            _ = url.port
+        except ValueError as error:
+            raise UsageError(
+                f"This URL cannot be understood ({error})", "Write it as http://host:6333/COLLECTION"
+            ) from error
+        if url.username is not None:
+            raise UsageError(
+                "A URL must not carry a name or a password", "Give the key in the variable QDRANT_API_KEY"
+            )
         collection = url.path.strip("/")
         if not collection or "/" in collection:
             raise UsageError(f"{text} does not name a collection", "Write it as http://host:6333/COLLECTION")
-        return ServerStore(f"{url.scheme}://{url.netloc}", collection)
+        key = api_key or os.environ.get("QDRANT_API_KEY")
+        return ServerStore(f"{url.scheme}://{url.netloc}", collection, api_key=key)
     from .store.edge import EdgeStore
 
     return EdgeStore(Path(where), create=create)

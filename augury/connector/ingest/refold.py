@@ -10,7 +10,7 @@ from ...errors import IndexUnfinished, UsageError
 from ...schemas.fingerprint import Fingerprint
 from ...schemas.points import Point, Record
 from ...schemas.profile import Profile
-from ..fold import fold, unfold
+from ..fold import MAX_ALPHA, fold, unfold
 from ..store.base import Store
 from .write import batches
 
@@ -26,21 +26,21 @@ def refold(
     fingerprint names the alpha it is folded with.
 
     Args:
-        alpha: 0 to below 1.
+        alpha: 0 to ``MAX_ALPHA``.
         progress: called with the points done and the points in all.
 
     Raises:
         UsageError: alpha out of range, or the index was folded with alpha 1.
         IndexUnfinished: another refold has to be finished first.
     """
-    if not 0 <= alpha < 1:
+    if not 0 <= alpha <= MAX_ALPHA:
         raise UsageError(
-            f"alpha {alpha:g} cannot be stored, because from 1 on the rows would lose their scenarios",
-            "Choose an alpha from 0 to below 1; to search passages alone use --branches dense",
+            f"A refold to alpha {alpha!r} is refused, because the rows would lose their scenarios",
+            f"Choose an alpha from 0 to {MAX_ALPHA}; to search passages alone use --branches dense",
         )
-    if profile.scenarios.alpha >= 1:
+    if profile.scenarios.alpha > MAX_ALPHA:
         raise UsageError(
-            "The index was folded with alpha 1, so its rows no longer hold their scenarios",
+            f"The index was folded with alpha {profile.scenarios.alpha!r}, so its rows lost their scenarios",
             "Ingest again with --scenarios into a new index",
         )
     if profile.refolding is not None and profile.refolding != alpha:

@@ -13,6 +13,7 @@ from ...schemas.profile import VectorNames
 from ..fold import best_scenario
 from .fuse import Ranked, ordered
 
+_OVERSAMPLE = 10
 LISTED = ("doc_id",)
 """The payload that the candidate lists carry; the rest is fetched for the hits alone."""
 
@@ -61,10 +62,15 @@ def _request(plan: QueryPlan, limit: int, query: Nearest, *prefetch: Prefetch) -
 
 
 def _union(plan: QueryPlan, branch: Branch, names: VectorNames, dense: FloatArray) -> list[SearchRequest]:
-    """The best of both searches, all of them scored by each: another alpha needs both scores."""
+    """The best of both searches, all of them scored by each: another alpha needs both scores.
+
+    Scores are exact. A passage that is among the best of neither search cannot be found, so each gives
+    ``_OVERSAMPLE`` times the candidates that are kept.
+    """
     passage, folded = Nearest(dense, names.dense), Nearest(dense[None, :], branch.using)
-    both = tuple(Prefetch(branch.limit, query, filter=plan.filter) for query in (passage, folded))
-    return [_request(plan, 2 * branch.limit, query, *both) for query in (passage, folded)]
+    limit = _OVERSAMPLE * branch.limit
+    both = tuple(Prefetch(limit, query, filter=plan.filter) for query in (passage, folded))
+    return [_request(plan, 2 * limit, query, *both) for query in (passage, folded)]
 
 
 def _reweighed(

@@ -10,6 +10,7 @@ from ...errors import QueryError
 from ...schemas.plan import Branch, QueryPlan
 from ...schemas.points import Filter
 from ...schemas.profile import BranchName, FusionKind, Profile
+from ..fold import MAX_ALPHA
 
 
 class SearchOptions(BaseModel):
@@ -36,6 +37,8 @@ class QueryPlanner:
         """Raises ``QueryError`` for an empty query or for what the index cannot answer."""
         if not query.strip():
             raise QueryError("The query is empty", "Say what you are looking for")
+        if not query.isascii() and any("\ud800" <= char <= "\udfff" for char in query):
+            raise QueryError("The query is not valid Unicode", "Type it in a terminal that uses UTF-8")
         names = self._branches(profile, options.branches)
         candidates = max(options.candidates or profile.search.candidates, options.limit)
         return QueryPlan(
@@ -73,9 +76,9 @@ class QueryPlanner:
     def _alpha(self, profile: Profile, alpha: float | None) -> float | None:
         if alpha is None or alpha == profile.scenarios.alpha:
             return None
-        if profile.scenarios.alpha >= 1:
+        if profile.scenarios.alpha > MAX_ALPHA:
             raise QueryError(
-                "The index was folded with alpha 1, so the similarity to scenarios is no longer in it",
+                f"The index was folded with alpha {profile.scenarios.alpha!r}, so its rows lost their scenarios",
                 "Ingest again with --scenarios and a smaller --alpha",
             )
         return alpha

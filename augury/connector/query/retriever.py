@@ -14,7 +14,7 @@ from ...schemas.hit import BranchScore, Hit, MatchedScenario, SearchResult
 from ...schemas.plan import QueryPlan
 from ...schemas.points import FloatArray, PointId, Record, ScoredPoint
 from ...schemas.profile import BranchName, Profile
-from ..fold import best_scenario
+from ..fold import MAX_ALPHA, best_scenario
 from ..store.base import Store
 from .compile import QueryVectors, ranked_lists, requests
 from .fuse import Ranked, fuse
@@ -119,7 +119,7 @@ class Retriever:
         """The scenario nearest to the query, worked out from the rows that came with the hit."""
         alpha = self._profile.scenarios.alpha
         texts = record.payload.get("scenarios") or []
-        if query is None or not texts or alpha >= 1:
+        if query is None or not texts or alpha > MAX_ALPHA:
             return None
         rows = record.vectors[self._profile.names.scenarios]
         passage = record.vectors[self._profile.names.dense]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 
 import augury
 from augury import Document
-from augury.errors import DocumentError, ModelOutputError, UsageError
+from augury.errors import DocumentError, IndexUnfinished, ModelOutputError, SourceError, UsageError
 from augury.schemas.points import FloatArray
 from augury.schemas.profile import ChunkProfile, Profile, ScenarioProfile
 from tests.hashing import HashingDense, HashingSparse
@@ -145,8 +146,78 @@ def test_on_error_stop_raises_and_keeps_what_came_before(where: Path) -> None:
     with opened(where) as index:
         with pytest.raises(DocumentError, match="is empty") as caught:
             index.ingest([*documents(3), Document(id="bad", text=" ")], on_error="stop")
-        assert caught.value.report.stopped
-        assert index.ingest(documents(3)).documents.read == 3
+        report = caught.value.report
+        assert report.stopped and adds_up(report) and report.documents.written == 3
+        assert index.store.count() == 3
+
+
+def test_a_source_that_breaks_off_loses_nothing_that_came_before(where: Path) -> None:
+    def torn() -> Iterator[Document]:
+        yield from documents(300)
+        raise SourceError("The file is torn", "Fetch it again")
+
+    with opened(where) as index:
+        with pytest.raises(SourceError) as caught:
+            index.ingest(torn(), sync=True)
+        assert adds_up(caught.value.report) and caught.value.report.documents.written == 300
+        assert index.store.count() == 300
+
+
+def test_what_is_no_document_fails_and_the_others_go_on(where: Path) -> None:
+    knot: dict[str, object] = {}
+    knot["self"] = knot
+    bad = [Document(id="knot", text="x", metadata=knot), "just a text"]
+    with opened(where) as index:
+        report = index.ingest([*bad, *documents(2)], dead_letters=where / "dead.jsonl")  # type: ignore[list-item]
+        assert (report.documents.failed, report.documents.written) == (2, 2)
+        assert len((where / "dead.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+        with pytest.raises(UsageError, match="open_source"):
+            index.ingest("folder")  # type: ignore[arg-type]
+
+
+def test_a_changed_document_is_marked_as_missing_the_scenarios_of_its_old_text(
+    where: Path, tmp_path: Path
+) -> None:
+    with opened(where) as index:
+        index.ingest(documents(3), scenarios=scenario_file(tmp_path / "s.jsonl", {"d1": ["a"]}))
+        report = index.ingest([Document(id="d1", text="another text")])
+        assert report.scenarios.missing == 1 and "--scenarios" in report.notes[0]
+
+
+def test_a_source_may_only_be_readable_in_the_callers_thread(where: Path) -> None:
+    database = sqlite3.connect(":memory:")
+    database.executescript("CREATE TABLE t (id TEXT, body TEXT); INSERT INTO t VALUES ('a', 'from a table')")
+    rows = database.execute("SELECT id, body FROM t")
+    with opened(where) as index:
+        assert index.ingest(Document(id=id, text=body) for id, body in rows).documents.written == 1
+    database.close()
+
+
+def test_an_interrupt_stops_after_the_batch_and_the_rest_follows(where: Path) -> None:
+    def interrupted() -> Iterator[Document]:
+        yield from documents(1000)
+        raise KeyboardInterrupt
+
+    with opened(where) as index:
+        with pytest.raises(KeyboardInterrupt):
+            index.ingest(interrupted())
+        assert index.ingest(documents(1000)).documents.read == 1000
+        assert index.store.count() == 1000
+
+
+def test_a_refold_that_is_interrupted_is_noticed_at_once(where: Path) -> None:
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with opened(where) as index:
+        index.ingest(documents(5))
+        index.search("word1")
+        with pytest.raises(KeyboardInterrupt):
+            index.refold(0.8, progress=interrupt)
+        with pytest.raises(IndexUnfinished):
+            index.search("word1")
+        index.refold(0.8)
+        assert index.search("word1")
 
 
 def test_a_huge_document_is_cut_and_searchable(where: Path) -> None:
