@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .terminal import console, echo_json, json_option, progress
+from .terminal import console, echo_json, json_option, plain, progress
 
 
 @click.command()
@@ -48,7 +48,7 @@ def status(where: str, as_json: bool) -> None:
     out = console()
     for name, value in rows.items():
         if value:
-            out.print(f"[bold]{name:<14}[/]{value}")
+            out.print(f"[bold]{name:<14}[/]{plain(value)}")
 
 
 @click.command(short_help="Give an index another alpha, without encoder or LLM.")
@@ -77,4 +77,6 @@ def refold(where: str, alpha: float, quiet: bool, as_json: bool) -> None:
     if as_json:
         echo_json({"index": where, "alpha": alpha, "alpha_before": before, "passages": total})
     else:
-        console().print(f"{where} is folded with alpha {alpha:g} (before: {before:g}); {total} passages")
+        console().print(
+            f"{plain(where)} is folded with alpha {alpha:g} (before: {before:g}); {total} passages"
+        )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
-from .terminal import console, echo_json, json_option, progress
+from ..schemas.collection import IndexKind
+from .terminal import console, echo_json, json_option, plain, progress
 
 if TYPE_CHECKING:
     from ..schemas.profile import Profile
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--scenarios",
     metavar="FILE|none",
-    help="Scenarios in SPIKE's JSON shape, a line each, or none. Left out, documents keep those they have.",
+    help="Scenarios in SPIKE's JSON shape, a line each, or none. Left out, unchanged documents keep theirs.",
 )
 @click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios.")
 @click.option("--dense", metavar="MODEL", help="Dense model: starter:minilm, a folder, or a hub name.")
@@ -44,7 +45,9 @@ if TYPE_CHECKING:
 @click.option("--chunk", type=click.Choice(["sentences", "none"]), help="Cut documents, or keep each whole.")
 @click.option("--chunk-min", type=click.IntRange(1), help="Fewest characters of a chunk  [default: 500]")
 @click.option("--chunk-max", type=click.IntRange(1), help="Most characters of a chunk  [default: 2000]")
-@click.option("--chunk-overlap", type=click.FloatRange(0, 0.5), help="Share repeated  [default: 0.15]")
+@click.option(
+    "--chunk-overlap", type=click.FloatRange(0, 0.5, max_open=True), help="Share repeated  [default: 0.15]"
+)
 @click.option(
     "--filter-field",
     "filter_fields",
@@ -152,6 +155,10 @@ def chosen(
         name, separator, kind = field.rpartition(":")
         if not separator:
             raise click.UsageError(f"--filter-field {field} lacks its type. Write it as {field}:keyword.")
+        if kind not in get_args(IndexKind):
+            raise click.UsageError(
+                f"{kind} is no type of --filter-field. Use {', '.join(get_args(IndexKind))}."
+            )
         changes["indexes"][name if name.startswith("metadata.") else f"metadata.{name}"] = kind
     return type(profile).model_validate(changes)
 
@@ -175,15 +182,15 @@ def show(report: IngestReport, where: str) -> None:
     out.print(f"{report.seconds:.1f} s, {report.documents_per_second:.1f} documents/s (busy s: {spent})")
     for failure in report.failures[:10]:
         place = f"{failure.source}: " if failure.source and failure.source not in failure.reason else ""
-        out.print(f"[red]failed[/] {place}{failure.reason}")
+        out.print(f"[red]failed[/] {plain(place + failure.reason)}")
     if counts.failed > 10:
         out.print(f"... and {counts.failed - 10} more")
     if report.dead_letters:
-        out.print(f"All that failed is in {report.dead_letters}")
+        out.print(f"All that failed is in {plain(report.dead_letters)}")
     for note in report.notes:
-        out.print(f"[yellow]note[/] {note}")
+        out.print(f"[yellow]note[/] {plain(note)}")
     if counts.written:
-        out.print(f'Search it: augury search {where} "..."')
+        out.print(f'Search it: augury search {plain(where)} "..."')
 
 
 def _set(part: dict[str, Any], **values: Any) -> None:

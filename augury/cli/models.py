@@ -23,6 +23,12 @@ def list_models(as_json: bool) -> None:
     if as_json:
         echo_json({"models": cards})
         return
+    out = console()
+    if not out.is_terminal:
+        for card in cards:
+            values = (card["name"], card["kind"], card["dims"] or "", card["size_mb"], card["licence"])
+            click.echo("\t".join([*map(str, values), "here" if card["here"] else ""]))
+        return
     from rich.table import Table
 
     table = Table("name", "kind", "dims", "size", "licence", "here", box=None)
@@ -35,7 +41,7 @@ def list_models(as_json: bool) -> None:
             str(card["licence"]),
             "yes" if card["here"] else "",
         )
-    console().print(table)
+    out.print(table)
 
 
 @models.command()

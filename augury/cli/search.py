@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import FilterError
-from .terminal import console, echo_json, json_option
+from .terminal import console, echo_json, json_option, plain, without_controls
 
 if TYPE_CHECKING:
     from ..schemas.hit import Hit, SearchResult
 
 _SNIPPET_CHARS = 240
+_MOST_HITS = 10_000
 
 
 def _branches(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
@@ -29,7 +30,9 @@ def _branches(_: click.Context, __: click.Parameter, value: str | None) -> tuple
 @click.command()
 @click.argument("where", metavar="INDEX")
 @click.argument("query")
-@click.option("--limit", "-n", type=click.IntRange(1), default=10, show_default=True, help="Most hits.")
+@click.option(
+    "--limit", "-n", type=click.IntRange(1, _MOST_HITS), default=10, show_default=True, help="Most hits."
+)
 @click.option(
     "--branches",
     callback=_branches,
@@ -42,7 +45,7 @@ def _branches(_: click.Context, __: click.Parameter, value: str | None) -> tuple
 @click.option("--filter", "filter_json", metavar="JSON", help="A Qdrant filter as JSON.")
 @click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios.")
 @click.option("--fusion", type=click.Choice(["rrf", "dbsf"]), help="How branches are fused.")
-@click.option("--candidates", type=click.IntRange(1), help="Passages taken from each branch.")
+@click.option("--candidates", type=click.IntRange(1, _MOST_HITS), help="Passages taken from each branch.")
 @click.option("--passages", is_flag=True, help="One hit per passage instead of per document.")
 @json_option
 def search(
@@ -60,12 +63,14 @@ def search(
 ) -> None:
     """Search INDEX for QUERY.
 
+    Fused scores depend on the lists they were fused from: compare them within one search only.
+
     On a terminal each hit shows the scenario that matched and how near it is; piped, one line a hit with
     rank, score, id, title, similarity and scenario between tabs.
 
     \b
     augury search my-index "my cake collapsed in the middle"
-    augury search my-index "tax on a second flat" --where year>=2020 --where country=France
+    augury search my-index "tax on a second flat" --where 'year>=2020' --where country=France
     augury search my-index "turbulent flow" --branches dense -n 100 --json
     augury search my-index "a need" --filter '{"must": [{"key": "metadata.tags", "match": {"any": ["a"]}}]}'
     """
@@ -92,24 +97,24 @@ def search(
     else:
         for rank, hit in enumerate(result.hits, start=1):
             click.echo("\t".join(_cells(rank, hit)))
+        if not result.hits:
+            click.echo("No hit.", err=True)
 
 
 def show(result: SearchResult) -> None:
     """The hits for a person."""
-    from rich.markup import escape
-
     out = console()
     for rank, hit in enumerate(result.hits, start=1):
-        heading = escape(hit.title or hit.doc_id)
-        out.print(f"[bold cyan]{rank:>2}[/] [bold]{heading}[/]  [dim]{escape(hit.doc_id)}[/]")
+        heading = plain(hit.title or hit.doc_id)
+        out.print(f"[bold cyan]{rank:>2}[/] [bold]{heading}[/]  [dim]{plain(hit.doc_id)}[/]")
         places = "  ".join(
             f"{name} #{place.rank} ({place.score:.3f})" for name, place in hit.branches.items()
         )
         out.print(f"   [dim]{hit.score:.4f}  {places}[/]")
         if hit.scenario:
-            out.print(f"   [green]{hit.scenario.similarity:.2f}[/] {escape(hit.scenario.need)}")
-        snippet = " ".join(hit.text.split())
-        out.print(f"   {escape(snippet[:_SNIPPET_CHARS])}{'…' if len(snippet) > _SNIPPET_CHARS else ''}")
+            out.print(f"   [green]{hit.scenario.similarity:.2f}[/] {plain(hit.scenario.need)}")
+        snippet = without_controls(hit.text)
+        out.print(f"   {plain(snippet[:_SNIPPET_CHARS])}{'…' if len(snippet) > _SNIPPET_CHARS else ''}")
     if not result.hits:
         out.print("No hit. Widen the filter, or see what is there: augury status INDEX")
     spent = "  ".join(f"{stage} {ms:.0f}" for stage, ms in result.timings_ms.items())
@@ -119,7 +124,7 @@ def show(result: SearchResult) -> None:
 def _cells(rank: int, hit: Hit) -> list[str]:
     scenario = (f"{hit.scenario.similarity:.4f}", hit.scenario.need) if hit.scenario else ("", "")
     cells = [str(rank), f"{hit.score:.6f}", hit.doc_id, hit.title, *scenario]
-    return [" ".join(cell.split()) for cell in cells]
+    return [without_controls(cell) for cell in cells]
 
 
 def _parsed(filter_json: str | None) -> dict[str, Any] | None:

@@ -31,7 +31,18 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             raise Interrupted() from None
         except ValidationError as error:
-            raise click.UsageError("; ".join(_sentences(error))) from error
+            sentence = "; ".join(_sentences(error))
+            if ctx.find_root().meta.get("augury.json"):
+                fix = "See the command's --help"
+                echo_json({"error": {"type": "UsageError", "what": sentence, "fix": fix}})
+            raise click.UsageError(sentence) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            place = f"{error.filename}: " if error.filename else ""
+            raise click.ClickException(
+                f"{place}{error.strerror or error}. Check the path, its permissions and the disk."
+            ) from error
         except AuguryError as error:
             if ctx.find_root().meta.get("augury.json"):
                 echo_json({**_report(error), "error": _as_json(error)})
@@ -65,6 +76,18 @@ def json_option(command: F) -> F:
 def echo_json(value: Any) -> None:
     """Print a JSON object on standard output."""
     click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def plain(text: str) -> str:
+    """Text of a document or a name as a terminal may show it: no markup and no control characters."""
+    from rich.markup import escape
+
+    return escape(without_controls(text))
+
+
+def without_controls(text: str) -> str:
+    """One line, without characters that could steer a terminal."""
+    return " ".join("".join(char for char in text if char.isprintable() or char.isspace()).split())
 
 
 def console() -> Console:
@@ -124,6 +147,7 @@ def _report(error: AuguryError) -> dict[str, Any]:
 
 def _sentences(error: ValidationError) -> list[str]:
     return [
-        f"{'.'.join(str(part) for part in problem['loc']) or 'options'}: {problem['msg']}"
+        f"{'.'.join(str(part) for part in problem['loc']) or 'options'}: "
+        f"{problem['msg'].removeprefix('Value error, ')}"
         for problem in error.errors()
     ]

@@ -17,6 +17,7 @@ from ..schemas.points import FloatArray
 from .backbone import Task, forward, open_model, shipped_prompt
 from .device import DtypeName
 from .encoder import DenseEncoder
+from .registry import refuse_other_kind
 
 MAX_TOKENS = 8192
 """Padded tokens of a batch: 32 passages of 256."""
@@ -40,6 +41,7 @@ def load_dense(
         ModelFetchError: it could not be fetched, or its weights cannot be read safely.
         ModelError: the files are not a model of this kind.
     """
+    refuse_other_kind(name, "dense")
     model, revision = open_model(SentenceTransformer, name, device, dtype)
     return SentenceTransformerEncoder(
         model,

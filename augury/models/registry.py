@@ -12,6 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from ..errors import ModelError
+
+Kind = Literal["dense", "sparse", "llm"]
+
 STARTER = "starter:"
 """Names that begin so come from the cache or from a wheel, never from a hub."""
 
@@ -52,7 +56,7 @@ class ModelCard:
     """
 
     name: str
-    kind: Literal["dense", "sparse", "llm"]
+    kind: Kind
     licence: str
     dims: int
     size_mb: int
@@ -73,6 +77,15 @@ class ModelCard:
             "source": source,
             "note": self.note,
         }
+
+
+def refuse_other_kind(name: str, kind: Kind) -> None:
+    """Raise ``ModelError`` if ``name`` is known to be a model of another kind, as BM25 is no dense one."""
+    found = "sparse" if name == "bm25" else MODELS[name].kind if name in MODELS else kind
+    if found != kind:
+        raise ModelError(
+            f"{name} is a {found} model, not a {kind} one", f"Choose a {kind} model: augury models list"
+        )
 
 
 _MINILM = Wheel(

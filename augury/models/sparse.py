@@ -20,6 +20,7 @@ from .backbone import Task, forward, open_model, shipped_prompt
 from .bm25 import Bm25Encoder
 from .device import DtypeName
 from .encoder import SparseEncoder
+from .registry import refuse_other_kind
 from .splade import pool_in_blocks
 
 MAX_TOKENS = 8192
@@ -44,6 +45,7 @@ def load_sparse(
     """
     if name == Bm25Encoder.name:
         return Bm25Encoder()
+    refuse_other_kind(name, "sparse")
     model, revision = open_model(Library, name, device, dtype)
     in_blocks = pool_in_blocks(model)
     tokens = max_tokens_per_batch or (MAX_TOKENS if in_blocks else MAX_TOKENS_WITH_LOGITS)

@@ -78,7 +78,7 @@ class QueryPlanner:
             return None
         if profile.scenarios.alpha > MAX_ALPHA:
             raise QueryError(
-                f"The index was folded with alpha {profile.scenarios.alpha!r}, so its rows lost their scenarios",
+                f"The index was folded with alpha {profile.scenarios.alpha!r} and lost its scenarios",
                 "Ingest again with --scenarios and a smaller --alpha",
             )
         return alpha

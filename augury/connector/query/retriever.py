@@ -56,6 +56,9 @@ class Retriever:
                 list(dict.fromkeys(point for hits in found for point, _ in hits.best)),
                 (self._profile.names.dense, self._profile.names.scenarios),
             )
+        if any(record.payload.get("scenarios") for record in records.values()):
+            with clock("encode"):
+                vectors = self._with_dense(plans, vectors)
         return [
             SearchResult(
                 query=plan.query,
@@ -77,6 +80,13 @@ class Retriever:
             self._sparse.encode_queries(texts) if self._sparse and "sparse" in names else [None] * len(texts)
         )
         return [QueryVectors(*pair) for pair in zip(dense, sparse, strict=True)]
+
+    def _with_dense(self, plans: Sequence[QueryPlan], vectors: list[QueryVectors]) -> list[QueryVectors]:
+        """Hits of the sparse branch name the scenario that matched too, so they need the dense vector."""
+        if all(query.dense is not None for query in vectors):
+            return vectors
+        dense = self._dense.encode_queries([plan.query for plan in plans])
+        return [query._replace(dense=row) for query, row in zip(vectors, dense, strict=True)]
 
     def _candidates(
         self, plans: Sequence[QueryPlan], vectors: Sequence[QueryVectors], clock: _Clock

@@ -28,7 +28,11 @@ def where(clauses: Iterable[str], base: Filter | None = None) -> Filter | None:
     must_not: list[Any] = []
     for clause in clauses:
         parsed = _CLAUSE.match(clause)
-        if not parsed or not parsed[3]:
+        if any("\ud800" <= char <= "\udfff" for char in clause):
+            raise FilterError(
+                f"--where {clause!r} is not valid Unicode", "Type it in a terminal that uses UTF-8"
+            )
+        if not parsed or not parsed[3] or parsed[3][0] in "=<>":
             raise FilterError(
                 f"--where {clause!r} is no condition", "Write it as key=value, key!=value or key>=number"
             )
@@ -50,9 +54,9 @@ def _equals(path: str, value: str) -> dict[str, Any]:
     choices: list[dict[str, Any]] = [{"key": path, "match": {"value": value}}]
     try:
         literal = json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         literal = value
-    if isinstance(literal, bool | int):
+    if isinstance(literal, bool) or (isinstance(literal, int) and -(2**63) <= literal < 2**63):
         choices.append({"key": path, "match": {"value": literal}})
     elif isinstance(literal, float):
         choices.append({"key": path, "range": {"gte": literal, "lte": literal}})

@@ -35,7 +35,7 @@ from typing import Any
 import numpy as np
 import qdrant_edge as edge
 
-from ...errors import IndexFull, IndexNotFound, StoreError
+from ...errors import AuguryError, FilterError, IndexFull, IndexNotFound, StoreError
 from ...schemas.collection import CollectionSpec
 from ...schemas.points import (
     Filter,
@@ -275,8 +275,8 @@ class EdgeStore:
             ) from error
 
     def _search(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
-        queries = [to_query(request, _filter) for request in requests]
         with self._engine() as shard:
+            queries = [to_query(request, _filter) for request in requests]
             found = shard.query_batch(edge.QueryBatchRequest(queries))
         return [[from_scored(point) for point in points] for points in found]
 
@@ -313,7 +313,16 @@ def _filter(filter: Filter | None) -> edge.Filter | None:
     from .edge_filters import to_edge
     from .filters import parse_filter
 
-    return to_edge(parse_filter(filter))
+    parsed = parse_filter(filter)
+    try:
+        return to_edge(parsed)
+    except AuguryError:
+        raise
+    except Exception as error:  # a number or a path that the engine's types cannot hold
+        raise FilterError(
+            f"The engine cannot use this filter: {str(error).splitlines()[0] if str(error) else error!r}",
+            "Check its numbers, coordinates and field names",
+        ) from error
 
 
 def _size(point: Point) -> int:

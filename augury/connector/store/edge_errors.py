@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ...errors import IndexFull, StoreError
+from ...errors import AuguryError, IndexFull, StoreError
 
 _FULL = ("No space left on device", f"os error {errno.ENOSPC}", f"os error {errno.EDQUOT}")
 
@@ -24,7 +24,7 @@ def translated(path: Path, *, opening: bool = False) -> Iterator[None]:
         yield
     except BaseException as error:
         panicked = type(error).__module__ == "pyo3_runtime"
-        if isinstance(error, StoreError) or not (panicked or isinstance(error, Exception)):
+        if isinstance(error, AuguryError) or not (panicked or isinstance(error, Exception)):
             raise
         raise _engine_error(str(error), path, opening=opening, panicked=panicked) from error
 
@@ -52,4 +52,6 @@ def os_error(error: OSError, path: Path) -> StoreError:
     """An error of the file system while the folder was written."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return IndexFull(f"The disk of {path} is full", "Free some space, then run the same command again")
-    return StoreError(f"The folder {path} cannot be written: {error}", "Check its permissions and the disk")
+    return StoreError(
+        f"The folder {path} cannot be used: {error.strerror or error}", "Check its permissions and the disk"
+    )

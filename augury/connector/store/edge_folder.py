@@ -39,8 +39,8 @@ class EdgeFolder:
         self.path = path
         self.shard = path / _SHARD
         self.shard_new = path / _SHARD_NEW
-        self._inspect(create)
         try:
+            self._inspect(create)
             path.mkdir(parents=True, exist_ok=True)
             self._lock = FileLock(path / _LOCK, blocking=False, thread_local=False)
             self._lock.acquire()
