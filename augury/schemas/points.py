@@ -48,7 +48,7 @@ class Point:
     payload: Payload
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # not frozen: a search makes hundreds, and freezing triples what each costs
 class Record:
     """What is read back; parts that were not asked for are empty."""
 
@@ -57,7 +57,7 @@ class Record:
     vectors: Vectors = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class ScoredPoint(Record):
     """A record that a search found, with its score (higher is better)."""
 
