@@ -40,8 +40,10 @@ def _items(lines: Iterable[str], name: str, delimiter: str, fields: Fields, enco
         try:
             cells = next(reader, None)
         except csv.Error as error:
+            swallowed = reader.line_num - number
+            more = f"; the {swallowed} lines after it went with it" if swallowed > 0 else ""
             yield DocumentError(
-                f"{source} is not valid CSV: {error}", "Check the quotes of this row", source=source
+                f"{source} is not valid CSV: {error}{more}", "Check the quotes of this row", source=source
             )
             continue
         if cells is None:
