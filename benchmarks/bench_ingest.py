@@ -13,12 +13,11 @@ import time
 from itertools import islice
 from pathlib import Path
 
+import augury
 from augury.connector.ingest.chunk import chunk
+from augury.connector.ingest.select import WINDOW
 from augury.models.dense import load_dense
 from augury.models.sparse import load_sparse
-
-import augury
-from augury.connector.ingest.select import WINDOW
 from augury.schemas.profile import ChunkProfile, Profile
 
 DEFAULT = Path(os.environ.get("AUGURY_DATA", "../shared/data")) / "scifact"
