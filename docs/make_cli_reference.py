@@ -15,7 +15,7 @@ TARGET = Path(__file__).parent / "cli.md"
 
 def sections(command: click.Command, path: tuple[str, ...]) -> Iterator[str]:
     """The help of a command and of those below it."""
-    context = click.Context(command, info_name=" ".join(path), max_content_width=100)
+    context = click.Context(command, info_name=" ".join(path), terminal_width=100)
     yield f"## {' '.join(path)}\n\n```text\n{command.get_help(context)}\n```\n"
     if isinstance(command, click.Group):
         for name, child in command.commands.items():
