@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
-from pydantic import ValidationError
-
-from ..errors import IndexNotFound, IndexUnfinished, ModelMismatch, StoreError, UsageError
+from ..errors import IndexNotFound, IndexUnfinished, ModelMismatch, UsageError
 from ..models.encoder import DenseEncoder, SparseEncoder
 from ..schemas.hit import Hit
 from ..schemas.points import Filter
@@ -27,7 +22,9 @@ from .ingest.select import SourceItem
 from .ingest.tally import OnError
 from .query.planner import SearchOptions
 from .query.retriever import Retriever
+from .reconcile import reconcile, stored_profile
 from .store.base import Store
+from .store.locate import open_store
 
 ProfileChange = Profile | Callable[[Profile], Profile]
 
@@ -54,7 +51,7 @@ def open(
     Raises:
         IndexNotFound, IndexLocked, ModelMismatch, StoreUnavailable
     """
-    store = _store(where, create=create, api_key=api_key)
+    store = open_store(where, create=create, api_key=api_key)
     try:
         return Index(str(where), store, profile=profile, create=create, dense=dense, sparse=sparse)
     except BaseException:
@@ -85,7 +82,7 @@ class Index:
             self.profile = self._named_after_own_encoders(_changed(Profile(), profile))
             self._made = False
         else:
-            stored = _stored(self.where, metadata)
+            stored = stored_profile(self.where, metadata)
             self.profile = reconcile(stored, self._named_after_own_encoders(_changed(stored, profile)))
             self._made = True
 
@@ -184,7 +181,7 @@ class Index:
         try:
             self.profile = refold(self.store, self.profile, alpha, progress=progress)
         except BaseException:
-            self.profile = _stored(self.where, self.store.metadata())
+            self.profile = stored_profile(self.where, self.store.metadata())
             raise
 
     def status(self) -> IndexStatus:
@@ -298,89 +295,10 @@ class Index:
             )
 
 
-def reconcile(stored: Profile, wanted: Profile) -> Profile:
-    """The profile an index goes on with: models, names and alpha cannot change under stored vectors.
-
-    Chunking and the choice of scenario fields may: documents are made again as they are ingested.
-    """
-    for kind, old, new in (
-        ("dense", stored.dense, wanted.dense),
-        ("sparse", stored.sparse, wanted.sparse),
-    ):
-        before, after = (part.model if part else "none" for part in (old, new))
-        if before != after:
-            raise ModelMismatch(
-                f"The index was made with the {kind} model {before}, not with {after}",
-                f"Leave out --{kind}, or ingest into a new index",
-            )
-    prompts = [(part.query_prompt, part.document_prompt) for part in (stored.dense, wanted.dense)]
-    if prompts[0] != prompts[1]:
-        raise ModelMismatch(
-            f"The index was made with the prompts {prompts[0]} of {stored.dense.model}, not {prompts[1]}",
-            "Use the same prompts, or ingest into a new index",
-        )
-    if stored.scenarios.alpha != wanted.scenarios.alpha:
-        raise UsageError(
-            f"The index is folded with alpha {stored.scenarios.alpha:g}, not {wanted.scenarios.alpha:g}",
-            f"Change it with: augury refold INDEX --alpha {wanted.scenarios.alpha:g}",
-        )
-    for field, kind in wanted.indexes.items():
-        if (before := stored.indexes.get(field, kind)) != kind:
-            raise UsageError(
-                f"{field} is indexed as {before} and cannot be indexed as {kind} too",
-                f"Leave out --filter-field, or keep the type {before}",
-            )
-    if (stored.names, stored.namespace) != (wanted.names, wanted.namespace):
-        raise UsageError(
-            "The vector names and the id namespace of an index cannot change", "Ingest into a new index"
-        )
-    return wanted.model_copy(update={"dense": stored.dense, "sparse": stored.sparse})
-
-
 def _changed(profile: Profile, change: ProfileChange | None) -> Profile:
     if change is None:
         return profile
     return change if isinstance(change, Profile) else change(profile)
-
-
-def _stored(where: str, metadata: dict[str, Any] | None) -> Profile:
-    try:
-        return Profile.model_validate(metadata)
-    except ValidationError as error:
-        raise StoreError(
-            f"The profile of {where} cannot be read ({error.error_count()} fields are not as expected)",
-            "It was written by another version of Augury; use that version, or ingest into a new index",
-        ) from error
-
-
-def _store(where: str | Path, *, create: bool, api_key: str | None) -> Store:
-    text = str(where)
-    if re.match(r"^[\w.-]+:\d+/", text):
-        raise UsageError(f"{text} lacks its scheme", f"Write it as http://{text}")
-    if text == ":memory:" or text.startswith(("http://", "https://")):
-        from .store.server import ServerStore
-
-        if text == ":memory:":
-            return ServerStore(text, "augury")
-        try:
-            url = urlsplit(text)
-            _ = url.port
-        except ValueError as error:
-            raise UsageError(
-                f"This URL cannot be understood ({error})", "Write it as http://host:6333/COLLECTION"
-            ) from error
-        if url.username is not None:
-            raise UsageError(
-                "A URL must not carry a name or a password", "Give the key in the variable QDRANT_API_KEY"
-            )
-        collection = url.path.strip("/")
-        if not collection or "/" in collection:
-            raise UsageError(f"{text} does not name a collection", "Write it as http://host:6333/COLLECTION")
-        key = api_key or os.environ.get("QDRANT_API_KEY")
-        return ServerStore(f"{url.scheme}://{url.netloc}", collection, api_key=key)
-    from .store.edge import EdgeStore
-
-    return EdgeStore(Path(where), create=create)
 
 
 def _scenario_source(scenarios: ScenarioSource | str | Path | None) -> ScenarioSource | None:

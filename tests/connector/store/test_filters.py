@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from datetime import date, datetime
 from typing import Any
 
@@ -83,7 +84,7 @@ def test_the_examples_are_right() -> None:
     for wrong, _ in WRONG:
         with pytest.raises(FilterError) as caught:
             parse_filter(wrong)
-        example = eval(caught.value.fix.removeprefix("Write it like "))
+        example = ast.literal_eval(caught.value.fix.removeprefix("Write it like "))
         parse_filter(example if set(example) & {"must", "min_should"} else {"must": [example]})
 
 

@@ -1,0 +1,60 @@
+"""The profile an index was made with, against the one it is opened with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import ValidationError
+
+from ..errors import ModelMismatch, StoreError, UsageError
+from ..schemas.profile import Profile
+
+
+def stored_profile(where: str, metadata: dict[str, Any] | None) -> Profile:
+    """The profile that is stored with an index; ``StoreError`` if this version cannot read it."""
+    try:
+        return Profile.model_validate(metadata)
+    except ValidationError as error:
+        raise StoreError(
+            f"The profile of {where} cannot be read ({error.error_count()} fields are not as expected)",
+            "It was written by another version of Augury; use that version, or ingest into a new index",
+        ) from error
+
+
+def reconcile(stored: Profile, wanted: Profile) -> Profile:
+    """The profile an index goes on with: models, names and alpha cannot change under stored vectors.
+
+    Chunking and the choice of scenario fields may: documents are made again as they are ingested.
+    """
+    for kind, old, new in (
+        ("dense", stored.dense, wanted.dense),
+        ("sparse", stored.sparse, wanted.sparse),
+    ):
+        before, after = (part.model if part else "none" for part in (old, new))
+        if before != after:
+            raise ModelMismatch(
+                f"The index was made with the {kind} model {before}, not with {after}",
+                f"Leave out --{kind}, or ingest into a new index",
+            )
+    prompts = [(part.query_prompt, part.document_prompt) for part in (stored.dense, wanted.dense)]
+    if prompts[0] != prompts[1]:
+        raise ModelMismatch(
+            f"The index was made with the prompts {prompts[0]} of {stored.dense.model}, not {prompts[1]}",
+            "Use the same prompts, or ingest into a new index",
+        )
+    if stored.scenarios.alpha != wanted.scenarios.alpha:
+        raise UsageError(
+            f"The index is folded with alpha {stored.scenarios.alpha:g}, not {wanted.scenarios.alpha:g}",
+            f"Change it with: augury refold INDEX --alpha {wanted.scenarios.alpha:g}",
+        )
+    for field, kind in wanted.indexes.items():
+        if (before := stored.indexes.get(field, kind)) != kind:
+            raise UsageError(
+                f"{field} is indexed as {before} and cannot be indexed as {kind} too",
+                f"Leave out --filter-field, or keep the type {before}",
+            )
+    if (stored.names, stored.namespace) != (wanted.names, wanted.namespace):
+        raise UsageError(
+            "The vector names and the id namespace of an index cannot change", "Ingest into a new index"
+        )
+    return wanted.model_copy(update={"dense": stored.dense, "sparse": stored.sparse})

@@ -1,0 +1,47 @@
+"""From the place a user names to the store that holds it."""
+
+from __future__ import annotations
+
+import os
+import re
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from ...errors import UsageError
+from .base import Store
+
+
+def open_store(where: str | Path, *, create: bool, api_key: str | None = None) -> Store:
+    """``open_store("my-index", create=True)``: a folder, ``http(s)://host:port/collection`` or ``:memory:``.
+
+    Raises:
+        UsageError: a URL that names no collection or cannot be understood.
+        IndexNotFound, IndexLocked: as ``EdgeStore``.
+    """
+    text = str(where)
+    if re.match(r"^[\w.-]+:\d+/", text):
+        raise UsageError(f"{text} lacks its scheme", f"Write it as http://{text}")
+    if text == ":memory:" or text.startswith(("http://", "https://")):
+        from .server import ServerStore
+
+        if text == ":memory:":
+            return ServerStore(text, "augury")
+        try:
+            url = urlsplit(text)
+            _ = url.port
+        except ValueError as error:
+            raise UsageError(
+                f"This URL cannot be understood ({error})", "Write it as http://host:6333/COLLECTION"
+            ) from error
+        if url.username is not None:
+            raise UsageError(
+                "A URL must not carry a name or a password", "Give the key in the variable QDRANT_API_KEY"
+            )
+        collection = url.path.strip("/")
+        if not collection or "/" in collection:
+            raise UsageError(f"{text} does not name a collection", "Write it as http://host:6333/COLLECTION")
+        key = api_key or os.environ.get("QDRANT_API_KEY")
+        return ServerStore(f"{url.scheme}://{url.netloc}", collection, api_key=key)
+    from .edge import EdgeStore
+
+    return EdgeStore(Path(where), create=create)
