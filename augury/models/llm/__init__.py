@@ -1,0 +1,1 @@
+"""LLMs behind OpenAI-compatible servers: vLLM, a provider, or any other."""

@@ -1,0 +1,87 @@
+"""How an LLM is asked, and what asking it cost."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class LlmProfile(BaseModel):
+    """``LlmProfile(base_url="http://localhost:8000/v1", model="smollm2")``: an OpenAI-compatible server.
+
+    What is left empty is taken from ``OPENAI_BASE_URL``; an empty ``model`` is the only one that the
+    server lists. The key is ``OPENAI_API_KEY`` and never a part of a profile. Prices are per million
+    tokens, in whatever currency the provider bills.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    base_url: str = ""
+    model: str = ""
+    concurrency: int = Field(default=32, ge=1, description="requests in flight at once")
+    timeout: float = Field(default=300, gt=0, description="seconds one try may take, to its last byte")
+    attempts: int = Field(default=4, ge=1, description="tries while a server is busy or away")
+    breaker: int = Field(default=8, ge=1, description="failures in a row after which it is left alone")
+    prompt_price: float = Field(default=0.0, ge=0)
+    completion_price: float = Field(default=0.0, ge=0)
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_password(cls, url: str) -> str:
+        if "@" in url.split("//", 1)[-1].split("/", 1)[0]:
+            raise ValueError("the address must not hold a password; set OPENAI_API_KEY instead")
+        return url.rstrip("/")
+
+
+class Sampling(BaseModel):
+    """``Sampling(max_tokens=256, temperature=1.0)``: how an answer is drawn."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    max_tokens: int = Field(ge=1)
+    temperature: float = Field(default=0.0, ge=0)
+    top_p: float = Field(default=1.0, gt=0, le=1)
+    seed: int = 0
+
+
+class EndpointSpeed(BaseModel):
+    """Tokens written a second by all requests together, with so many in flight at once."""
+
+    concurrency: int
+    tokens_per_second: float
+
+
+class EndpointReport(BaseModel):
+    """``augury llm check --json``. ``context`` is 0 where the server does not tell it."""
+
+    url: str
+    model: str
+    models: list[str]
+    context: int
+    first_answer_ms: float
+    enforces_schema: bool
+    counts_tokens: bool
+    speeds: list[EndpointSpeed]
+
+
+class LlmUsage(BaseModel):
+    """What was asked of an LLM, and what it cost.
+
+    Every answer wanted ends in exactly one of ``cached``, ``answered`` and ``failed``. ``requests``
+    counts what was sent, ``retries`` and ``repairs`` among it. ``invalid`` are the failed ones whose
+    answer could not be used even after the repair.
+    """
+
+    model: str = ""
+    cached: int = 0
+    answered: int = 0
+    failed: int = 0
+    invalid: int = 0
+    requests: int = 0
+    retries: int = 0
+    repairs: int = 0
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    seconds: float = Field(default=0.0, description="time in which at least one request was in flight")
+    tokens_per_second: float = 0.0
+    cost: float = 0.0
+    errors: dict[str, int] = Field(default_factory=dict, description="sentences of what failed")
