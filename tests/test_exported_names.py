@@ -31,7 +31,7 @@ def test_every_error_is_in_the_drawn_tree() -> None:
 
 
 def test_importing_augury_loads_neither_torch_nor_an_engine() -> None:
-    heavy = ("torch", "transformers", "qdrant_client", "qdrant_edge", "pyarrow")
+    heavy = ("torch", "transformers", "qdrant_client", "qdrant_edge", "pyarrow", "openai")
     code = f"import sys, augury, augury.cli; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

@@ -5,8 +5,10 @@ from __future__ import annotations
 import click
 
 from .._version import __version__
+from .generate import generate
 from .index import refold, status
 from .ingest import ingest
+from .llm import llm
 from .models import models
 from .search import search
 from .terminal import Commands
@@ -25,5 +27,5 @@ def main() -> None:
     """
 
 
-for command in (ingest, search, status, refold, models):
+for command in (ingest, search, status, refold, generate, llm, models):
     main.add_command(command)

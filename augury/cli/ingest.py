@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import click
 
 from ..schemas.collection import IndexKind
+from .options import chunk_options, llm_options, run_options, set_chunk, set_given, set_llm, source_options
 from .terminal import console, echo_json, json_option, plain, progress
 
 if TYPE_CHECKING:
+    from ..schemas.llm import LlmUsage
     from ..schemas.profile import Profile
     from ..schemas.report import IngestReport
 
@@ -20,34 +22,23 @@ if TYPE_CHECKING:
 @click.option(
     "--to", "where", required=True, metavar="INDEX", help="A folder, or http(s)://host:port/collection."
 )
-@click.option("--id-field", help="Field that holds a record's id  [default: _id, id or doc_id]")
-@click.option("--text-field", help="Field that holds its text  [default: text, body or content]")
-@click.option("--title-field", help="Field that holds its title  [default: title]")
-@click.option(
-    "--format",
-    "kind",
-    type=click.Choice(["auto", "jsonl", "csv", "parquet", "beir", "folder"]),
-    default="auto",
-    show_default=True,
-    help="What SOURCE is, where its name does not say.",
-)
-@click.option("--encoding", default="utf-8", show_default=True, help="Text encoding of the source.")
+@source_options
 @click.option(
     "--scenarios",
-    metavar="FILE|none",
-    help="Scenarios in SPIKE's JSON shape, a line each, or none. Left out, unchanged documents keep theirs.",
+    metavar="llm|FILE|none",
+    help="Have an LLM write them, read them from a file in SPIKE's JSON shape, or have none. Left out, "
+    "unchanged documents keep theirs.",
 )
 @click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios.")
+@click.option(
+    "--needs", type=click.IntRange(1, 16), help="Most scenarios the LLM is asked for a passage  [default: 4]"
+)
 @click.option("--dense", metavar="MODEL", help="Dense model: starter:minilm, a folder, or a hub name.")
 @click.option(
     "--sparse", metavar="MODEL|bm25|none", help="Sparse model: starter:splade-tiny, bm25, none, ..."
 )
-@click.option("--chunk", type=click.Choice(["sentences", "none"]), help="Cut documents, or keep each whole.")
-@click.option("--chunk-min", type=click.IntRange(1), help="Fewest characters of a chunk  [default: 500]")
-@click.option("--chunk-max", type=click.IntRange(1), help="Most characters of a chunk  [default: 2000]")
-@click.option(
-    "--chunk-overlap", type=click.FloatRange(0, 0.5, max_open=True), help="Share repeated  [default: 0.15]"
-)
+@chunk_options
+@llm_options
 @click.option(
     "--filter-field",
     "filter_fields",
@@ -57,19 +48,7 @@ if TYPE_CHECKING:
 )
 @click.option("--sync", is_flag=True, help="Afterwards delete documents that SOURCE no longer has.")
 @click.option("--repair", is_flag=True, help="Also redo passages whose scenarios are missing.")
-@click.option(
-    "--on-error",
-    type=click.Choice(["continue", "stop"]),
-    default="continue",
-    show_default=True,
-    help="What a bad document does to the others.",
-)
-@click.option(
-    "--dead-letters",
-    type=click.Path(dir_okay=False, path_type=Path),
-    help="Where documents that failed are written  [default: beside or in the index]",
-)
-@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@run_options
 @json_option
 def ingest(
     source: str,
@@ -99,6 +78,7 @@ def ingest(
     augury ingest docs/ --to my-index
     augury ingest books.csv --to my-index --id-field isbn --text-field blurb
     augury ingest corpus/ --to my-index --chunk none --scenarios scenarios.jsonl
+    augury ingest corpus/ --to my-index --scenarios llm --llm-url http://localhost:8000/v1
     zcat dump.jsonl.gz | augury ingest - --to http://localhost:6333/kb --json
     """
     from .. import open as open_index
@@ -130,27 +110,41 @@ def ingest(
         raise SystemExit(1)
 
 
+def show_usage(usage: LlmUsage) -> None:
+    """What the LLM did, for a person."""
+    out = console()
+    out.print(
+        f"{plain(usage.model)}: {usage.answered} answers, {usage.cached} cached, {usage.failed} failed; "
+        f"{usage.prompt_tokens} tokens read, {usage.completion_tokens} written, "
+        f"{usage.tokens_per_second:.0f} tokens/s" + (f", cost {usage.cost:.4f}" if usage.cost else "")
+    )
+
+
 def chosen(
     profile: Profile,
     filter_fields: tuple[str, ...],
     *,
     alpha: float | None,
+    needs: int | None,
     dense: str | None,
     sparse: str | None,
-    chunk: str | None,
-    chunk_min: int | None,
-    chunk_max: int | None,
-    chunk_overlap: float | None,
+    llm_url: str | None,
+    llm_model: str | None,
+    llm_concurrency: int | None,
+    llm_timeout: float | None,
+    **chunking: Any,
 ) -> Profile:
     """The profile with what the command line says; what it leaves out stays as it is."""
     changes = profile.model_dump()
-    _set(changes["dense"], model=dense)
+    set_given(changes["dense"], model=dense)
     if sparse == "none":
         changes["sparse"] = None
     elif sparse is not None and (changes["sparse"] or {}).get("model") != sparse:
         changes["sparse"] = {"model": sparse}
-    _set(changes["chunk"], mode=chunk, min_chars=chunk_min, max_chars=chunk_max, overlap=chunk_overlap)
-    _set(changes["scenarios"], alpha=alpha)
+    set_chunk(changes, **chunking)
+    set_llm(changes, llm_url, llm_model, llm_concurrency, llm_timeout)
+    set_given(changes["scenarios"], alpha=alpha)
+    set_given(changes["generation"], needs=needs)
     for field in filter_fields:
         name, separator, kind = field.rpartition(":")
         if not separator:
@@ -173,11 +167,13 @@ def show(report: IngestReport, where: str) -> None:
     )
     out.print(f"{report.passages.written} passages written, {report.passages.deleted} deleted")
     scenarios = report.scenarios
-    if scenarios.written or scenarios.dropped or scenarios.missing:
+    if scenarios.written or scenarios.dropped or scenarios.missing or scenarios.none:
         out.print(
             f"{scenarios.written} scenarios written, {scenarios.dropped} dropped; "
-            f"{scenarios.missing} passages lack theirs"
+            f"{scenarios.missing} passages lack theirs, {scenarios.none} have none"
         )
+    if report.llm:
+        show_usage(report.llm)
     spent = ", ".join(f"{stage} {seconds:.1f}" for stage, seconds in report.stage_seconds.items())
     out.print(f"{report.seconds:.1f} s, {report.documents_per_second:.1f} documents/s (busy s: {spent})")
     for failure in report.failures[:10]:
@@ -191,10 +187,6 @@ def show(report: IngestReport, where: str) -> None:
         out.print(f"[yellow]note[/] {plain(note)}")
     if counts.written:
         out.print(f'Search it: augury search {plain(where)} "..."')
-
-
-def _set(part: dict[str, Any], **values: Any) -> None:
-    part.update({name: value for name, value in values.items() if value is not None})
 
 
 def _dead_letters(where: str) -> Path:

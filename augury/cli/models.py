@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
 from .terminal import console, echo_json, json_option, progress
@@ -9,7 +11,7 @@ from .terminal import console, echo_json, json_option, progress
 
 @click.group()
 def models() -> None:
-    """List, fetch and find models."""
+    """List, fetch, find and convert models."""
 
 
 @models.command("list")
@@ -86,3 +88,28 @@ def path(name: str, as_json: bool) -> None:
         echo_json({"name": name, "path": str(resolved.path), "revision": resolved.revision})
     else:
         click.echo(str(resolved.path))
+
+
+@models.command()
+@click.argument("name")
+@click.option(
+    "--to", "out", required=True, type=click.Path(path_type=Path), metavar="FOLDER", help="Where to put it."
+)
+@json_option
+def convert(name: str, out: Path, as_json: bool) -> None:
+    """Unpack a GGUF into a model folder that vLLM and transformers load.
+
+    NAME is starter:smollm2 or a .gguf file. A folder that already holds this model is kept as it is. Needs:
+    pip install 'augury[convert]'
+
+    \b
+    augury models convert starter:smollm2 --to smollm2
+    augury models convert ~/downloads/my-llama.Q8_0.gguf --to my-llama
+    """
+    from ..models.gguf import gguf_path, to_checkpoint
+
+    folder = to_checkpoint(gguf_path(name), out.expanduser().resolve())
+    if as_json:
+        echo_json({"name": name, "path": str(folder)})
+    else:
+        click.echo(str(folder))

@@ -8,10 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import FilterError
+from .options import llm_options, set_llm
 from .terminal import console, echo_json, json_option, plain, without_controls
 
 if TYPE_CHECKING:
+    from ..schemas.expansion import Expansion
     from ..schemas.hit import Hit, SearchResult
+    from ..schemas.profile import Profile
 
 _SNIPPET_CHARS = 240
 _MOST_HITS = 10_000
@@ -46,6 +49,13 @@ def _branches(_: click.Context, __: click.Parameter, value: str | None) -> tuple
 @click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios.")
 @click.option("--fusion", type=click.Choice(["rrf", "dbsf"]), help="How branches are fused.")
 @click.option("--candidates", type=click.IntRange(1, _MOST_HITS), help="Passages taken from each branch.")
+@click.option(
+    "--expand",
+    type=click.Choice(["off", "rules", "llm", "auto"]),
+    help="Add to the query: by the rules, by an LLM too, or by it only where the first search is unsure.",
+)
+@click.option("--rules", metavar="FILE", help="A TOML file of abbreviations and synonyms.")
+@llm_options
 @click.option("--passages", is_flag=True, help="One hit per passage instead of per document.")
 @json_option
 def search(
@@ -58,8 +68,11 @@ def search(
     alpha: float | None,
     fusion: Any,
     candidates: int | None,
+    expand: Any,
+    rules: str | None,
     passages: bool,
     as_json: bool,
+    **llm: Any,
 ) -> None:
     """Search INDEX for QUERY.
 
@@ -72,6 +85,8 @@ def search(
     augury search my-index "my cake collapsed in the middle"
     augury search my-index "tax on a second flat" --where 'year>=2020' --where country=France
     augury search my-index "turbulent flow" --branches dense -n 100 --json
+    augury search my-index "BL transition" --rules rules.toml
+    augury search my-index "why do wings flutter" --expand llm --llm-url http://localhost:8000/v1
     augury search my-index "a need" --filter '{"must": [{"key": "metadata.tags", "match": {"any": ["a"]}}]}'
     """
     from .. import SearchOptions
@@ -86,9 +101,12 @@ def search(
         alpha=alpha,
         fusion=fusion,
         candidates=candidates,
+        expand=expand or ("rules" if rules else None),
         group=not passages,
     )
-    with open_index(where, create=False) as index:
+    with open_index(
+        where, create=False, profile=lambda profile: _with_llm(profile, **llm), rules=rules
+    ) as index:
         result = index.retriever.search(query, options)
     if as_json:
         echo_json(result.model_dump(mode="json"))
@@ -99,6 +117,8 @@ def search(
             click.echo("\t".join(_cells(rank, hit)))
         if not result.hits:
             click.echo("No hit.", err=True)
+        if result.expansion and result.expansion.note:
+            click.echo(without_controls(result.expansion.note), err=True)
 
 
 def show(result: SearchResult) -> None:
@@ -117,8 +137,28 @@ def show(result: SearchResult) -> None:
         out.print(f"   {plain(snippet[:_SNIPPET_CHARS])}{'…' if len(snippet) > _SNIPPET_CHARS else ''}")
     if not result.hits:
         out.print("No hit. Widen the filter, or see what is there: augury status INDEX")
+    if result.expansion:
+        show_expansion(result.expansion)
     spent = "  ".join(f"{stage} {ms:.0f}" for stage, ms in result.timings_ms.items())
     out.print(f"[dim]ms: {spent}[/]")
+
+
+def show_expansion(expansion: Expansion) -> None:
+    """What was added to the query, for a person."""
+    out = console()
+    if expansion.unsure is not None:
+        out.print(f"[dim]The first search was {'unsure' if expansion.unsure else 'sure'}.[/]")
+    for text in (expansion.rules, *expansion.passages):
+        if text:
+            out.print(f"[magenta]expanded[/] {plain(text)}")
+    if expansion.note:
+        out.print(f"[yellow]note[/] {plain(expansion.note)}")
+
+
+def _with_llm(profile: Profile, **llm: Any) -> Profile:
+    changes = profile.model_dump()
+    set_llm(changes, **llm)
+    return type(profile).model_validate(changes)
 
 
 def _cells(rank: int, hit: Hit) -> list[str]:

@@ -6,25 +6,32 @@ from collections.abc import Callable, Iterable
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 from ..errors import IndexNotFound, IndexUnfinished, ModelMismatch, UsageError
 from ..models.encoder import DenseEncoder, SparseEncoder
+from ..schemas.expansion import ExpandMode
 from ..schemas.hit import Hit
 from ..schemas.points import Filter
 from ..schemas.profile import BranchName, FusionKind, Profile
 from ..schemas.report import IngestReport
 from ..schemas.status import IndexStatus
+from .ingest.generator import ScenarioGenerator
 from .ingest.pipeline import ingest
+from .ingest.readable import SourceItem
 from .ingest.refold import refold
 from .ingest.scenario_source import ScenarioFile, ScenarioSource
-from .ingest.select import SourceItem
 from .ingest.tally import OnError
+from .query.expand import Expander
 from .query.planner import SearchOptions
 from .query.retriever import Retriever
+from .query.rules import Rules
 from .reconcile import reconcile, stored_profile
 from .store.base import Store
 from .store.locate import open_store
+
+if TYPE_CHECKING:
+    from ..models.llm.client import LlmClient
 
 ProfileChange = Profile | Callable[[Profile], Profile]
 
@@ -37,6 +44,7 @@ def open(
     dense: DenseEncoder | None = None,
     sparse: SparseEncoder | None = None,
     api_key: str | None = None,
+    rules: str | Path | None = None,
 ) -> Index:
     """``with augury.open("my-index") as index: index.ingest(documents); index.search("a need")``.
 
@@ -47,13 +55,16 @@ def open(
         create: make the index when it is not there; otherwise that is an ``IndexNotFound``.
         dense, sparse: encoders of your own instead of those that the profile names.
         api_key: for a server; by default the environment variable ``QDRANT_API_KEY``.
+        rules: a TOML file of abbreviations and synonyms for query expansion.
 
     Raises:
         IndexNotFound, IndexLocked, ModelMismatch, StoreUnavailable
     """
     store = open_store(where, create=create, api_key=api_key)
     try:
-        return Index(str(where), store, profile=profile, create=create, dense=dense, sparse=sparse)
+        return Index(
+            str(where), store, profile=profile, create=create, dense=dense, sparse=sparse, rules=rules
+        )
     except BaseException:
         store.close()
         raise
@@ -71,8 +82,10 @@ class Index:
         create: bool = True,
         dense: DenseEncoder | None = None,
         sparse: SparseEncoder | None = None,
+        rules: str | Path | None = None,
     ) -> None:
         self.where = where
+        self._rules = Rules.read(Path(rules)) if rules is not None else None
         self.store = store
         self._own_dense = dense
         self._own_sparse = sparse
@@ -90,7 +103,7 @@ class Index:
         self,
         documents: Iterable[SourceItem],
         *,
-        scenarios: ScenarioSource | str | Path | Literal["none"] | None = None,
+        scenarios: ScenarioSource | str | Path | Literal["none", "llm"] | None = None,
         sync: bool = False,
         repair: bool = False,
         on_error: OnError = "continue",
@@ -101,8 +114,8 @@ class Index:
 
         Args:
             documents: ``Document`` objects, or a source of ``augury.open_source``.
-            scenarios: a scenario file, a scenario source, ``"none"`` to have none, or None to leave
-                unchanged documents the ones they have.
+            scenarios: ``"llm"`` to have the profile's LLM write them, a scenario file, a scenario source,
+                ``"none"`` to have none, or None to leave unchanged documents the ones they have.
             sync: delete documents of the index that ``documents`` does not have.
             repair: also redo passages whose scenarios are missing.
             on_error: ``stop`` raises the error of the first bad document.
@@ -119,9 +132,9 @@ class Index:
                 "There is nothing to repair missing scenarios with",
                 "Say where they come from with --scenarios",
             )
-        self.make()
-        source = _scenario_source(scenarios)
+        source = self._scenario_source(scenarios)
         try:
+            self.make()
             report = ingest(
                 documents,
                 self.store,
@@ -136,8 +149,8 @@ class Index:
                 dead_letters=dead_letters,
                 progress=progress,
             )
-            if isinstance(source, ScenarioFile):
-                report.notes.extend(source.notes())
+            if isinstance(source, ScenarioGenerator):
+                report.llm = source.usage
             return report
         finally:
             if source is not None and source is not scenarios:
@@ -152,6 +165,7 @@ class Index:
         branches: tuple[BranchName, ...] | None = None,
         alpha: float | None = None,
         fusion: FusionKind | None = None,
+        expand: ExpandMode | None = None,
         group: bool = True,
     ) -> list[Hit]:
         """``index.search("a need", limit=5)`` returns the best documents.
@@ -160,10 +174,17 @@ class Index:
             filter: a Qdrant filter as a dict; metadata fields are under ``metadata.``.
             branches: any of ``scenarios``, ``dense``, ``sparse``; by default what the profile says.
             alpha: another weight of the passage against its scenarios, 0 to 1.
+            expand: ``rules``, ``llm`` (and rules), ``auto`` (where the first search is unsure) or ``off``.
             group: one hit per document (default) or one per passage.
         """
         options = SearchOptions(
-            limit=limit, filter=filter, branches=branches, alpha=alpha, fusion=fusion, group=group
+            limit=limit,
+            filter=filter,
+            branches=branches,
+            alpha=alpha,
+            fusion=fusion,
+            expand=expand,
+            group=group,
         )
         return self.retriever.search(query, options).hits
 
@@ -172,7 +193,11 @@ class Index:
         """Searches with plans, timings and batches; loads the models."""
         self._refuse_unfinished()
         self._refuse_unmade()
-        return Retriever(self.store, self.profile, self.dense, self.sparse)
+        return Retriever(self.store, self.profile, self.dense, self.sparse, self._expander)
+
+    @cached_property
+    def _expander(self) -> Expander:
+        return Expander(self.profile.expansion, llm=self._llm, rules=self._rules)
 
     def refold(self, alpha: float, *, progress: Callable[[int, int], None] | None = None) -> None:
         """Give the index another alpha from its own vectors, without an encoder or an LLM."""
@@ -252,6 +277,8 @@ class Index:
 
     def close(self) -> None:
         """Release the index for other processes."""
+        if "_expander" in self.__dict__:
+            self._expander.close()
         self.store.close()
 
     def __enter__(self) -> Self:
@@ -272,6 +299,23 @@ class Index:
         if self._own_sparse is not None and profile.sparse is not None:
             update["sparse"] = profile.sparse.model_copy(update={"model": self._own_sparse.name})
         return profile.model_copy(update=update)
+
+    def _scenario_source(self, scenarios: ScenarioSource | str | Path | None) -> ScenarioSource | None:
+        if scenarios is None or scenarios == "none":
+            return None
+        if scenarios == "llm":
+            llm = self._llm()
+            try:
+                return ScenarioGenerator(llm, self.profile.generation)
+            except BaseException:
+                llm.close()
+                raise
+        return ScenarioFile(Path(scenarios)) if isinstance(scenarios, str | Path) else scenarios
+
+    def _llm(self) -> LlmClient:
+        from ..models.llm.client import LlmClient
+
+        return LlmClient.with_cache(self.profile.llm)
 
     def _refuse_foreign(self, create: bool) -> None:
         if not create:
@@ -299,12 +343,6 @@ def _changed(profile: Profile, change: ProfileChange | None) -> Profile:
     if change is None:
         return profile
     return change if isinstance(change, Profile) else change(profile)
-
-
-def _scenario_source(scenarios: ScenarioSource | str | Path | None) -> ScenarioSource | None:
-    if scenarios is None or scenarios == "none":
-        return None
-    return ScenarioFile(Path(scenarios)) if isinstance(scenarios, str | Path) else scenarios
 
 
 def _check_revision(where: str, kind: str, model: str, stored: str, loaded: str) -> None:

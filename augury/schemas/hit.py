@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .expansion import Expansion
 from .profile import BranchName
 
 
@@ -49,10 +50,11 @@ class Hit(BaseModel):
 
 
 class SearchResult(BaseModel):
-    """The hits of one query and how long each part took."""
+    """The hits of one query, what was added to the query, and how long each part took."""
 
     model_config = ConfigDict(frozen=True)
 
     query: str
     hits: list[Hit]
+    expansion: Expansion | None = None
     timings_ms: dict[str, float] = Field(default_factory=dict)

@@ -6,6 +6,7 @@ from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from .expansion import ExpandMode
 from .profile import BranchName, FusionKind
 
 
@@ -31,6 +32,7 @@ class QueryPlan(BaseModel):
 
     query: str
     branches: tuple[Branch, ...] = Field(min_length=1)
+    expand: ExpandMode = "off"
     fusion: FusionKind | None = None
     rrf_k: int = 60
     limit: int = Field(default=10, ge=1)

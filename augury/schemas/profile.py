@@ -9,7 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .collection import CollectionSpec, IndexKind, SparseSpec, VectorSpec
 from .document import digest
+from .expansion import ExpansionProfile
 from .fingerprint import Fingerprint
+from .llm import LlmProfile, Sampling
 from .scenario import ScenarioField
 
 BranchName = Literal["scenarios", "dense", "sparse"]
@@ -69,7 +71,15 @@ class ScenarioProfile(_Part):
     fields: tuple[ScenarioField, ...] = ("need", "topic", "key_points", "explanation")
     max_per_passage: int = Field(default=16, ge=1)
     max_chars: int = Field(default=2000, ge=1, description="longer fields are cut")
-    floor: float = Field(default=0.0, ge=-1, le=1, description="drop a scenario less similar to its passage")
+    floor: float = Field(default=0.25, ge=-1, le=1, description="drop a scenario less similar to its passage")
+
+
+class GenerationProfile(_Part):
+    """How an LLM writes scenarios."""
+
+    needs: int = Field(default=4, ge=1, le=16, description="most scenarios asked for per passage")
+    passage_tokens: int = Field(default=8192, ge=16, description="longer passages are cut for the LLM")
+    sampling: Sampling = Sampling(max_tokens=1024)
 
 
 class VectorNames(_Part):
@@ -103,6 +113,9 @@ class Profile(_Part):
     sparse: SparseProfile | None = SparseProfile()
     chunk: ChunkProfile = ChunkProfile()
     scenarios: ScenarioProfile = ScenarioProfile()
+    llm: LlmProfile = LlmProfile()
+    generation: GenerationProfile = GenerationProfile()
+    expansion: ExpansionProfile = ExpansionProfile()
     search: SearchProfile = SearchProfile()
     names: VectorNames = VectorNames()
     indexes: dict[str, IndexKind] = Field(default_factory=dict)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, Field
 
+from .llm import LlmUsage
+
 
 class Failure(BaseModel):
     """One document that was not ingested, and why."""
@@ -29,15 +31,17 @@ class PassageCounts(BaseModel):
 
 
 class ScenarioCounts(BaseModel):
-    """``missing`` counts passages that should have scenarios and have none."""
+    """``missing`` counts passages that should have scenarios and have none, ``none`` those for which there
+    are none, as for noise."""
 
     written: int = 0
     dropped: int = 0
     missing: int = 0
+    none: int = 0
 
 
 class IngestReport(BaseModel):
-    """``print(report.model_dump_json())`` is what ``augury ingest --json`` prints.
+    """``print(report.model_dump_json())`` is what ``augury ingest --json`` prints, and ``generate`` too.
 
     ``failures`` holds the first 100; all of them are in the ``dead_letters`` file.
     """
@@ -45,6 +49,7 @@ class IngestReport(BaseModel):
     documents: DocumentCounts = Field(default_factory=DocumentCounts)
     passages: PassageCounts = Field(default_factory=PassageCounts)
     scenarios: ScenarioCounts = Field(default_factory=ScenarioCounts)
+    llm: LlmUsage | None = None
     seconds: float = 0.0
     documents_per_second: float = 0.0
     stage_seconds: dict[str, float] = Field(default_factory=dict)

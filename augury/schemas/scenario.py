@@ -61,7 +61,8 @@ class Explanation(BaseModel):
 class ScenarioRecord(BaseModel):
     """One line of a scenario file: SPIKE's JSON object with the ``doc_id`` it belongs to.
 
-    Optional additions of this project: ``chunk``, ``generator``, ``prompt_hash``.
+    Optional additions of this project: ``chunk``, ``generator``, ``prompt_hash``, and ``text_hash``, the
+    digest of the passage that the scenarios were made from.
     """
 
     doc_id: str = Field(coerce_numbers_to_str=True)
@@ -71,6 +72,7 @@ class ScenarioRecord(BaseModel):
     explanation: list[Explanation]
     generator: str = ""
     prompt_hash: str = ""
+    text_hash: str = ""
 
     def scenarios(self) -> tuple[Scenario, ...]:
         """One scenario per entry of ``explanation``."""

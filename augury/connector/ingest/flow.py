@@ -20,7 +20,12 @@ _JOIN_S = 0.2
 
 
 def flow(
-    source: Iterable[Any], stages: dict[str, Stage], *, seconds: dict[str, float], depth: int = 2
+    source: Iterable[Any],
+    stages: dict[str, Stage],
+    *,
+    seconds: dict[str, float],
+    depth: int = 2,
+    on_interrupt: Callable[[], None] | None = None,
 ) -> None:
     """``flow(batches, {"encode": encode, "write": write}, seconds=seconds)``.
 
@@ -28,11 +33,19 @@ def flow(
     stage, so memory does not grow with the source. ``seconds`` receives each stage's busy time, the
     source's under ``read``. The first exception of the source or of a stage ends the flow and is raised,
     after what was already past that point has gone on to the end. So does an interrupt; what waits before
-    the stage at work is then left out.
+    the stage at work is then left out; ``on_interrupt`` is called first, to end what a stage waits for.
     """
     queues: list[Queue[Any]] = [Queue(maxsize=depth) for _ in stages]
     failures: list[BaseException] = []
     interrupted = threading.Event()
+
+    def interrupt(error: BaseException) -> None:
+        if interrupted.is_set():
+            return
+        interrupted.set()
+        failures.insert(0, error)
+        if on_interrupt:
+            on_interrupt()
 
     def work(position: int, name: str, stage: Stage) -> None:
         broken = False
@@ -66,9 +79,8 @@ def flow(
     except Exception as error:
         failures.append(error)
     except BaseException as error:
-        interrupted.set()
-        failures.insert(0, error)
-    _end(queues[0], threads, interrupted, failures)
+        interrupt(error)
+    _end(queues[0], threads, interrupt)
     if failures:
         raise failures[0]
 
@@ -76,8 +88,7 @@ def flow(
 def _end(
     first: Queue[Any],
     threads: list[threading.Thread],
-    interrupted: threading.Event,
-    failures: list[BaseException],
+    interrupt: Callable[[BaseException], None],
 ) -> None:
     """Wait for the stages. Impatient interrupts are kept: to leave now would tear a write apart."""
     told = False
@@ -89,9 +100,7 @@ def _end(
             for thread in threads:
                 thread.join(_JOIN_S)
         except KeyboardInterrupt as error:
-            if not interrupted.is_set():
-                interrupted.set()
-                failures.insert(0, error)
+            interrupt(error)
 
 
 def _timed(name: str, call: Callable[[], Any], seconds: dict[str, float]) -> Any:

@@ -6,6 +6,7 @@ Kill it at any moment and run it again: the index ends the same, and only what w
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
 
@@ -18,14 +19,16 @@ from ...schemas.scenario import Scenario
 from ..store.base import Store
 from .encode import Encode
 from .flow import Stage, flow
+from .readable import SourceItem
 from .scenario_source import ScenarioSource, clean
 from .seen import SeenIds
-from .select import Selector, SourceItem
+from .select import Selector
 from .tally import OnError, Tally
 from .work import Window
 from .write import Write
 
 _DELETE_BATCH = 256
+_ASKED_AHEAD = 4  # windows
 
 
 def ingest(
@@ -74,10 +77,16 @@ def ingest(
         "encode": Encode(dense, sparse, profile, tally),
         "write": Write(store, tally),
     }
-    if scenarios:
-        stages = {"scenarios": AddScenarios(scenarios, profile, tally), **stages}
+    asking = AskScenarios(scenarios) if scenarios else None
+    if asking:
+        stages = {"ask": asking, "scenarios": AddScenarios(profile, tally), **stages}
     try:
-        flow(selector.windows(source), stages, seconds=seconds)
+        flow(
+            selector.windows(source),
+            stages,
+            seconds=seconds,
+            on_interrupt=scenarios.close if scenarios else None,
+        )
         if sync:
             delete_vanished(store, seen, tally, unreadable=selector.unreadable)
         store.flush()
@@ -86,7 +95,11 @@ def ingest(
         error.report = tally.finish(seconds)
         raise
     finally:
+        if asking:
+            asking.close()
         seen.close()
+    if scenarios:
+        tally.report.notes.extend(scenarios.notes())
     if keep_scenarios and tally.report.scenarios.missing:
         tally.note(
             f"{tally.report.scenarios.missing} passages changed and the scenarios of their old text were not "
@@ -95,19 +108,39 @@ def ingest(
     return tally.finish(seconds)
 
 
-class AddScenarios:
-    """The stage that asks a scenario source; a passage it has none for is indexed without."""
+Asked = tuple[Window, Future[list[list[Scenario] | None]]]
 
-    def __init__(self, source: ScenarioSource, profile: Profile, tally: Tally) -> None:
+
+class AskScenarios:
+    """The stage that asks a scenario source, for several windows at once, so that one that waits for its
+    last answers does not leave the source idle."""
+
+    def __init__(self, source: ScenarioSource) -> None:
         self._source = source
+        self._threads = ThreadPoolExecutor(_ASKED_AHEAD, thread_name_prefix="augury-scenarios")
+
+    def __call__(self, window: Window) -> Asked:
+        passages: list[Passage] = [work.passage for work in window]
+        return window, self._threads.submit(self._source.scenarios, passages)
+
+    def close(self) -> None:
+        """End the threads."""
+        self._threads.shutdown(cancel_futures=True)
+
+
+class AddScenarios:
+    """The stage that waits for the answers; a passage that has none is indexed without."""
+
+    def __init__(self, profile: Profile, tally: Tally) -> None:
         self._profile = profile.scenarios
         self._tally = tally
 
-    def __call__(self, window: Window) -> Window:
-        passages: list[Passage] = [work.passage for work in window]
-        for work, found in zip(window, self._source.scenarios(passages), strict=True):
+    def __call__(self, asked: Asked) -> Window:
+        window, answers = asked
+        for work, found in zip(window, answers.result(), strict=True):
             work.state = "missing" if found is None else "complete"
             work.scenarios = self._usable(found or [])
+            self._tally.scenarios(none=found == [])
         return window
 
     def _usable(self, found: list[Scenario]) -> tuple[Scenario, ...]:

@@ -37,6 +37,10 @@ class ScenarioSource(Protocol):
         """One answer a passage: None where they could not be had, empty where there are none."""
         ...
 
+    def notes(self) -> list[str]:
+        """What the report should say of it: sentences."""
+        ...
+
     def close(self) -> None:
         """Release files and connections. A second call does nothing."""
         ...
@@ -60,6 +64,7 @@ class ScenarioFile:
     def __init__(self, path: Path) -> None:
         self.problems: list[ScenarioFileError] = []
         self.problem_count = 0
+        self._stale = 0
         self._path = path
         self._lock = threading.Lock()
         self._db = sqlite3.connect("", check_same_thread=False, isolation_level=None)
@@ -82,7 +87,10 @@ class ScenarioFile:
         return digest(self._records(document.id))
 
     def scenarios(self, passages: Sequence[Passage]) -> list[list[Scenario] | None]:
-        """Those of the passage's chunk and those of its whole document; None if the file has no line."""
+        """Those of the passage's chunk and those of its whole document; None if the file has no line.
+
+        Lines with a ``text_hash`` count only for the text that they were made from.
+        """
         return [self._scenarios(passage) for passage in passages]
 
     def unused(self) -> Iterator[str]:
@@ -104,6 +112,11 @@ class ScenarioFile:
         told = [str(problem) for problem in self.problems[:_TOLD]]
         if self.problem_count > len(told):
             told.append(f"{self.problem_count - len(told)} more lines of {self._path} were left out.")
+        if self._stale:
+            told.append(
+                f"The scenarios of {self._stale} passages in {self._path} were made from other text; make "
+                "new ones, with the same --chunk options as the ingest."
+            )
         if unused := self.unused_count():
             named = ", ".join(islice(self.unused(), _TOLD))
             told.append(
@@ -155,14 +168,13 @@ class ScenarioFile:
 
     def _scenarios(self, passage: Passage) -> list[Scenario] | None:
         records = [ScenarioRecord.model_validate_json(text) for text in self._records(passage.doc_id)]
-        if not records:
+        mine = [record for record in records if record.chunk is None or record.chunk == passage.chunk]
+        made = digest(passage.encoder_text)
+        fitting = [record for record in mine if record.text_hash in ("", made)]
+        if not fitting and (mine or not records or all(record.text_hash for record in records)):
+            self._stale += bool(mine)
             return None
-        return [
-            scenario
-            for record in records
-            if record.chunk is None or record.chunk == passage.chunk
-            for scenario in record.scenarios()
-        ]
+        return [scenario for record in fitting for scenario in record.scenarios()]
 
     def _unused_after(self, last: str) -> list[str]:
         query = (

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar
 
-from ...errors import AuguryError, DocumentError
+from ...errors import AuguryError
 from ...schemas.document import Document
 from ...schemas.fingerprint import Fingerprint
 from ...schemas.points import PointId
@@ -18,16 +18,17 @@ from ...schemas.profile import Profile
 from ..store.base import Store
 from .chunk import chunk
 from .patience import patiently
+from .readable import Readable, SourceItem
 from .scenario_source import ScenarioSource
 from .seen import SeenIds
 from .tally import Tally
 from .work import Job, Window, Work
 
-SourceItem = Document | DocumentError
 T = TypeVar("T")
 
 _LOOKUP = 128  # documents asked for at once
 WINDOW = 256  # passages encoded together
+_ASKING_WINDOW = 64  # fewer where scenarios must come first, which may be slow
 _CHARS = 4_000_000  # and in either no more text than this, but for one long document
 
 
@@ -67,63 +68,24 @@ class Selector:
         self._scenarios = scenarios
         self._keep_scenarios = keep_scenarios
         self._repair = repair
-        self._seen = seen
+        self._readable = Readable(tally, seen)
         self._index_empty = store.count() == 0
-        self.unreadable = 0
+
+    @property
+    def unreadable(self) -> int:
+        """Records of the source whose id could not even be read."""
+        return self._readable.unreadable
 
     def windows(self, source: Iterable[SourceItem]) -> Iterator[Window]:
         """Passages to write, in windows of a bounded size, in the order of the source."""
-        return grouped(self._work(source), WINDOW, lambda work: len(work.passage.text))
+        most = _ASKING_WINDOW if self._scenarios else WINDOW
+        return grouped(self._work(source), most, lambda work: len(work.passage.text))
 
     def _work(self, source: Iterable[SourceItem]) -> Iterator[Work]:
         for batch in grouped(self._readable(source), _LOOKUP, lambda pair: len(pair[0].text)):
             known = {} if self._index_empty else self._lookup([document.id for document, _ in batch])
             for document, content_hash in batch:
                 yield from self._compare(document, content_hash, known.get(document.id, {}))
-
-    def _readable(self, source: Iterable[SourceItem]) -> Iterator[tuple[Document, str]]:
-        """The documents that can be ingested, with their content hash; the others are accounted for."""
-        for item in source:
-            self._tally.read()
-            if not isinstance(item, Document | DocumentError):
-                item = DocumentError(
-                    f"{item!r:.80} is no document", 'Give it as augury.Document(id="...", text="...")'
-                )
-            if isinstance(item, DocumentError):
-                if item.doc_id is not None:
-                    self._seen.add(item.doc_id)
-                else:
-                    self.unreadable += 1
-                self._tally.failed(item)
-                continue
-            try:
-                yield item, self._checked(item)
-            except DocumentError as error:
-                self._tally.failed(error, item)
-
-    def _checked(self, document: Document) -> str:
-        try:
-            if not self._seen.add(document.id):
-                raise DocumentError(
-                    f"The id {document.id!r} was met before in this source and only the first one counts",
-                    "Give every document an id of its own",
-                )
-            content_hash = document.content_hash
-        except UnicodeEncodeError as error:
-            raise DocumentError(
-                f"Document {document.id!r} holds text that is not valid Unicode ({error.reason})",
-                "Remove the broken characters from its id, title, text or metadata",
-            ) from error
-        except (TypeError, ValueError, RecursionError) as error:
-            raise DocumentError(
-                f"The metadata of document {document.id!r} cannot be stored as JSON ({error})",
-                "Use strings, finite numbers, booleans, lists and objects only",
-            ) from error
-        if not document.text.strip() and not document.title.strip():
-            raise DocumentError(
-                f"Document {document.id!r} is empty", "Give it a text or a title, or leave it out"
-            )
-        return content_hash
 
     def _lookup(self, doc_ids: list[str]) -> dict[str, dict[PointId, _Known]]:
         known: dict[str, dict[PointId, _Known]] = {}

@@ -68,12 +68,13 @@ class Tally:
             self.report.passages.deleted += passages_deleted
             self.report.documents.deleted += documents_deleted
 
-    def scenarios(self, *, written: int = 0, dropped: int = 0, missing: int = 0) -> None:
+    def scenarios(self, *, written: int = 0, dropped: int = 0, missing: int = 0, none: int = 0) -> None:
         """Scenarios were written or dropped, or a passage has none that should have some."""
         with self._lock:
             self.report.scenarios.written += written
             self.report.scenarios.dropped += dropped
             self.report.scenarios.missing += missing
+            self.report.scenarios.none += none
 
     def failed(self, error: AuguryError, document: Document | None = None) -> None:
         """A document cannot be ingested. Raises ``error`` when the run is to stop at the first one."""

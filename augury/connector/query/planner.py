@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...errors import QueryError
+from ...schemas.expansion import ExpandMode
 from ...schemas.plan import Branch, QueryPlan
 from ...schemas.points import Filter
 from ...schemas.profile import BranchName, FusionKind, Profile
@@ -25,6 +26,7 @@ class SearchOptions(BaseModel):
     branches: tuple[BranchName, ...] | None = None
     filter: Filter | None = None
     alpha: float | None = Field(default=None, ge=0, le=1)
+    expand: ExpandMode | None = None
     fusion: FusionKind | None = None
     candidates: int | None = Field(default=None, ge=1)
     group: bool = True
@@ -52,6 +54,7 @@ class QueryPlanner:
                 )
                 for name in names
             ),
+            expand=options.expand or profile.expansion.mode,
             fusion=(options.fusion or profile.search.fusion) if len(names) > 1 else None,
             rrf_k=profile.search.rrf_k,
             limit=options.limit,

@@ -9,7 +9,9 @@ from itertools import islice
 
 import numpy as np
 
+from ...errors import EndpointError, QueryError
 from ...models.encoder import DenseEncoder, SparseEncoder
+from ...schemas.expansion import Expansion
 from ...schemas.hit import BranchScore, Hit, MatchedScenario, SearchResult
 from ...schemas.plan import QueryPlan
 from ...schemas.points import FloatArray, PointId, Record, ScoredPoint
@@ -17,20 +19,28 @@ from ...schemas.profile import BranchName, Profile
 from ..fold import MAX_ALPHA, best_scenario
 from ..store.base import Store
 from .compile import QueryVectors, ranked_lists, requests
+from .encode import QueryEncoder
+from .expand import Expander
 from .fuse import Ranked, fuse
 from .planner import QueryPlanner, SearchOptions
+from .unsure import unsure
 
 
 class Retriever:
     """``Retriever(store, profile, dense, sparse).search("my query")`` returns a ``SearchResult``."""
 
     def __init__(
-        self, store: Store, profile: Profile, dense: DenseEncoder, sparse: SparseEncoder | None
+        self,
+        store: Store,
+        profile: Profile,
+        dense: DenseEncoder,
+        sparse: SparseEncoder | None,
+        expander: Expander | None = None,
     ) -> None:
         self._store = store
         self._profile = profile
-        self._dense = dense
-        self._sparse = sparse
+        self._encoder = QueryEncoder(dense, sparse, profile.expansion.query_weight)
+        self._expander = expander
         self._planner = QueryPlanner()
 
     def search(self, query: str, options: SearchOptions | None = None) -> SearchResult:
@@ -48,9 +58,11 @@ class Retriever:
         if not plans:
             return []
         clock = _Clock(len(plans))
+        expansions = self._expanded(plans, clock)
         with clock("encode"):
-            vectors = self._encode(plans)
+            vectors = self._encoder.encode(plans, expansions)
         found = self._candidates(plans, vectors, clock)
+        self._expand_the_unsure(plans, expansions, vectors, found, clock)
         with clock("fetch"):
             records = self._store.vectors(
                 list(dict.fromkeys(point for hits in found for point, _ in hits.best)),
@@ -58,10 +70,11 @@ class Retriever:
             )
         if any(record.payload.get("scenarios") for record in records.values()):
             with clock("encode"):
-                vectors = self._with_dense(plans, vectors)
+                vectors = self._encoder.with_dense(plans, expansions, vectors)
         return [
             SearchResult(
                 query=plan.query,
+                expansion=expansion if plan.expand != "off" else None,
                 hits=[
                     self._hit(records[point], score, hits.places[point], query.dense)
                     for point, score in hits.best
@@ -69,24 +82,63 @@ class Retriever:
                 ],
                 timings_ms=clock.timings(),
             )
-            for plan, query, hits in zip(plans, vectors, found, strict=True)
+            for plan, expansion, query, hits in zip(plans, expansions, vectors, found, strict=True)
         ]
 
-    def _encode(self, plans: Sequence[QueryPlan]) -> list[QueryVectors]:
-        texts = [plan.query for plan in plans]
-        names = {branch.name for plan in plans for branch in plan.branches}
-        dense = self._dense.encode_queries(texts) if names & {"dense", "scenarios"} else [None] * len(texts)
-        sparse = (
-            self._sparse.encode_queries(texts) if self._sparse and "sparse" in names else [None] * len(texts)
-        )
-        return [QueryVectors(*pair) for pair in zip(dense, sparse, strict=True)]
+    def _expanded(self, plans: Sequence[QueryPlan], clock: _Clock) -> list[Expansion]:
+        """What the rules add to each query, and the LLM where the plan says so at once."""
+        if all(plan.expand == "off" for plan in plans):
+            return [Expansion(mode=plan.expand) for plan in plans]
+        if self._expander is None:
+            raise QueryError("This retriever was made without an expander", "Give it one, or search as it is")
+        with clock("expand"):
+            expansions = [self._expander.by_rules(plan.query, plan.expand) for plan in plans]
+            asking = [i for i, plan in enumerate(plans) if plan.expand == "llm" and _is_dense(plan)]
+            self._ask(asking, plans, expansions)
+        return expansions
 
-    def _with_dense(self, plans: Sequence[QueryPlan], vectors: list[QueryVectors]) -> list[QueryVectors]:
-        """Hits of the sparse branch name the scenario that matched too, so they need the dense vector."""
-        if all(query.dense is not None for query in vectors):
-            return vectors
-        dense = self._dense.encode_queries([plan.query for plan in plans])
-        return [query._replace(dense=row) for query, row in zip(vectors, dense, strict=True)]
+    def _expand_the_unsure(
+        self,
+        plans: Sequence[QueryPlan],
+        expansions: list[Expansion],
+        vectors: list[QueryVectors],
+        found: list[_Found],
+        clock: _Clock,
+    ) -> None:
+        """``auto``: where the first search is unsure, ask the LLM and search again."""
+        asking: list[int] = []
+        for i, plan in enumerate(plans):
+            if plan.expand == "auto" and self._expander is not None and _is_dense(plan):
+                doubtful = unsure(found[i].lists, self._profile.expansion.unsure_below)
+                expansions[i] = expansions[i].model_copy(update={"unsure": doubtful})
+                if doubtful:
+                    asking.append(i)
+        with clock("expand"):
+            try:
+                self._ask(asking, plans, expansions)
+            except EndpointError as error:  # nobody asked for an LLM in so many words
+                for i in asking:
+                    expansions[i] = expansions[i].model_copy(update={"note": str(error)})
+        changed = [i for i in asking if expansions[i].passages]
+        if not changed:
+            return
+        with clock("encode"):
+            again = self._encoder.with_passages(
+                [vectors[i] for i in changed], [expansions[i] for i in changed]
+            )
+        for i, query in zip(changed, again, strict=True):
+            vectors[i] = query
+        second = self._candidates([plans[i] for i in changed], [vectors[i] for i in changed], clock)
+        for i, hits in zip(changed, second, strict=True):
+            found[i] = hits
+
+    def _ask(self, asking: Sequence[int], plans: Sequence[QueryPlan], expansions: list[Expansion]) -> None:
+        assert self._expander is not None
+        asked = self._expander.with_passages(
+            [plans[i].query for i in asking], [expansions[i] for i in asking]
+        )
+        for i, expansion in zip(asking, asked, strict=True):
+            expansions[i] = expansion
 
     def _candidates(
         self, plans: Sequence[QueryPlan], vectors: Sequence[QueryVectors], clock: _Clock
@@ -150,6 +202,7 @@ class _Found:
 
     def __init__(self, plan: QueryPlan, answers: Sequence[list[ScoredPoint]]) -> None:
         lists = ranked_lists(plan, answers)
+        self.lists = dict(zip((branch.name for branch in plan.branches), lists, strict=True))
         document = {point.id: str(point.payload["doc_id"]) for answer in answers for point in answer}
         fused: Ranked = (
             fuse(lists, [branch.weight for branch in plan.branches], plan.fusion, plan.rrf_k)
@@ -178,6 +231,11 @@ class _Found:
 def _wider(plan: QueryPlan) -> QueryPlan:
     branches = tuple(branch.model_copy(update={"limit": branch.limit * 4}) for branch in plan.branches)
     return plan.model_copy(update={"branches": branches})
+
+
+def _is_dense(plan: QueryPlan) -> bool:
+    """Whether a branch reads the dense vector, which is all that passages change."""
+    return any(branch.name != "sparse" for branch in plan.branches)
 
 
 class _Clock:

@@ -250,7 +250,7 @@ def test_scenarios_are_folded_and_the_hit_names_the_one_that_matched(where: Path
     file = scenario_file(
         tmp_path / "s.jsonl", {"d1": ["a smell from the shower", "a leaking roof"], "d2": ["a barking dog"]}
     )
-    with opened(where, profile=Profile(scenarios=ScenarioProfile(alpha=0.2))) as index:
+    with opened(where, profile=Profile(scenarios=ScenarioProfile(alpha=0.2, floor=-1))) as index:
         report = index.ingest(documents(4), scenarios=file)
         assert (report.scenarios.written, report.scenarios.missing) == (3, 2)
         hit = index.search("shower smell", limit=1, branches=("scenarios",))[0]
@@ -319,7 +319,7 @@ def test_another_alpha_at_query_time_is_the_exact_score(where: Path, tmp_path: P
         each = needs.get(document.id) or []
         scenario = float((model.encode_documents(each) @ query).max()) if each else passage
         expected[document.id] = alpha * passage + (1 - alpha) * scenario
-    with opened(where, profile=Profile(scenarios=ScenarioProfile(alpha=0.3))) as index:
+    with opened(where, profile=Profile(scenarios=ScenarioProfile(alpha=0.3, floor=-1))) as index:
         index.ingest(documents(30), scenarios=file)
         hits = index.search("need 6 of 2", limit=30, branches=("scenarios",), alpha=alpha)
         assert {hit.doc_id: hit.score for hit in hits} == pytest.approx(expected, abs=1e-5)

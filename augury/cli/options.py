@@ -1,0 +1,111 @@
+"""Options that several commands share, each group as one decorator."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
+    def decorate(command: F) -> F:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return decorate
+
+
+source_options = _all(
+    click.option("--id-field", help="Field that holds a record's id  [default: _id, id or doc_id]"),
+    click.option("--text-field", help="Field that holds its text  [default: text, body or content]"),
+    click.option("--title-field", help="Field that holds its title  [default: title]"),
+    click.option(
+        "--format",
+        "kind",
+        type=click.Choice(["auto", "jsonl", "csv", "parquet", "beir", "folder"]),
+        default="auto",
+        show_default=True,
+        help="What SOURCE is, where its name does not say.",
+    ),
+    click.option("--encoding", default="utf-8", show_default=True, help="Text encoding of the source."),
+)
+"""How a source is read: ``id_field``, ``text_field``, ``title_field``, ``kind``, ``encoding``."""
+
+chunk_options = _all(
+    click.option(
+        "--chunk", type=click.Choice(["sentences", "none"]), help="Cut documents, or keep each whole."
+    ),
+    click.option("--chunk-min", type=click.IntRange(1), help="Fewest characters of a chunk  [default: 500]"),
+    click.option("--chunk-max", type=click.IntRange(1), help="Most characters of a chunk  [default: 2000]"),
+    click.option(
+        "--chunk-overlap",
+        type=click.FloatRange(0, 0.5, max_open=True),
+        help="Share repeated  [default: 0.15]",
+    ),
+)
+"""How documents are cut: ``chunk``, ``chunk_min``, ``chunk_max``, ``chunk_overlap``."""
+
+llm_options = _all(
+    click.option("--llm-url", metavar="URL", help="An OpenAI-compatible server  [default: OPENAI_BASE_URL]"),
+    click.option("--llm-model", metavar="NAME", help="Its model  [default: the only one it lists]"),
+    click.option(
+        "--llm-concurrency", type=click.IntRange(1), help="Requests in flight at once  [default: 32]"
+    ),
+    click.option(
+        "--llm-timeout",
+        type=click.FloatRange(0, min_open=True),
+        help="Seconds for one request  [default: 300]",
+    ),
+)
+"""Which LLM is asked, and how: ``llm_url``, ``llm_model``, ``llm_concurrency``, ``llm_timeout``."""
+
+run_options = _all(
+    click.option(
+        "--on-error",
+        type=click.Choice(["continue", "stop"]),
+        default="continue",
+        show_default=True,
+        help="What a bad document does to the others.",
+    ),
+    click.option(
+        "--dead-letters",
+        type=click.Path(dir_okay=False, path_type=Path),
+        help="Where documents that failed are written.",
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
+)
+"""How a long run behaves: ``on_error``, ``dead_letters``, ``quiet``."""
+
+
+def set_given(part: dict[str, Any], **values: Any) -> None:
+    """Take over the options that were given into a part of a profile."""
+    part.update({name: value for name, value in values.items() if value is not None})
+
+
+def set_llm(
+    changes: dict[str, Any],
+    llm_url: str | None,
+    llm_model: str | None,
+    llm_concurrency: int | None,
+    llm_timeout: float | None,
+) -> None:
+    """Take over ``llm_options`` into a profile's values."""
+    set_given(
+        changes["llm"], base_url=llm_url, model=llm_model, concurrency=llm_concurrency, timeout=llm_timeout
+    )
+
+
+def set_chunk(
+    changes: dict[str, Any],
+    chunk: str | None,
+    chunk_min: int | None,
+    chunk_max: int | None,
+    chunk_overlap: float | None,
+) -> None:
+    """Take over ``chunk_options`` into a profile's values."""
+    set_given(changes["chunk"], mode=chunk, min_chars=chunk_min, max_chars=chunk_max, overlap=chunk_overlap)
