@@ -15,7 +15,8 @@ from typing import Self
 import httpx
 
 SERVE = Path(__file__).parents[2] / "serving/serve.py"
-READY_S = 300.0
+READY_S = 480.0
+"""Alone on two cores it takes a minute; beside other work, several. pytest ends a test after 600 s."""
 STOP_S = 30.0
 POLL_S = 0.25
 TAIL_LINES = 40
