@@ -72,4 +72,4 @@ bench: models
 	$(BIN)/python benchmarks/bench_memory.py
 
 clean:
-	rm -rf $(VENV) $(LLM_VENV) $(LLM_MODEL) $(DEMO_INDEX)
+	rm -rf $(VENV) $(LLM_VENV) .llm $(DEMO_INDEX)

@@ -21,7 +21,7 @@ CPU = {
 }
 FLAGS = {
     "--host": "127.0.0.1",
-    "--max-model-len": "2048",
+    "--max-model-len": "4096",
     "--max-num-seqs": "32",
     # Without it a schema allows blanks between any two tokens, and a small model may write them to the end.
     "--structured-outputs-config": json.dumps({"backend": "xgrammar", "disable_any_whitespace": True}),
@@ -75,14 +75,14 @@ def main() -> None:
     )
     parser.add_argument("model", type=Path, help="folder of the model")
     parser.add_argument("--port", type=int, default=8000)
-    parser.add_argument("--name", default="smollm2", help="what clients call the model")
+    parser.add_argument("--name", help="what clients call the model  [default: the folder's name]")
     known, others = parser.parse_known_args()
     if not (known.model / "config.json").is_file():
         parser.error(
             f"{known.model} holds no model; run: augury models convert starter:smollm2 --to {known.model}"
         )
     environment = {**CPU, **preloaded(), "VLLM_CPU_OMP_THREADS_BIND": cores(), **os.environ}
-    arguments = command(known.model.resolve(), known.port, known.name, others)
+    arguments = command(known.model.resolve(), known.port, known.name or known.model.resolve().name, others)
     os.execve(arguments[0], arguments, environment)
 
 

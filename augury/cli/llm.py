@@ -15,7 +15,7 @@ def llm() -> None:
     """See whether an LLM server can be used."""
 
 
-@llm.command()
+@llm.command(short_help="What a server can do, and how fast it is.")
 @llm_options
 @click.option(
     "--tokens", type=click.IntRange(1), default=64, show_default=True, help="Tokens of each timed answer."

@@ -93,6 +93,8 @@ def search(
     from .. import open as open_index
     from .. import where as where_filter
 
+    if expand == "rules" and rules is None:
+        raise click.UsageError("--expand rules needs a table. Name it with --rules FILE.")
     filter = where_filter(clauses, _parsed(filter_json))
     options = SearchOptions(
         limit=limit,
@@ -101,12 +103,14 @@ def search(
         alpha=alpha,
         fusion=fusion,
         candidates=candidates,
-        expand=expand or ("rules" if rules else None),
+        expand=expand,
         group=not passages,
     )
     with open_index(
         where, create=False, profile=lambda profile: _with_llm(profile, **llm), rules=rules
     ) as index:
+        if rules and expand is None and index.profile.expansion.mode == "off":
+            options = options.model_copy(update={"expand": "rules"})
         result = index.retriever.search(query, options)
     if as_json:
         echo_json(result.model_dump(mode="json"))

@@ -26,7 +26,7 @@ from .query.expand import Expander
 from .query.planner import SearchOptions
 from .query.retriever import Retriever
 from .query.rules import Rules
-from .reconcile import reconcile, stored_profile
+from .reconcile import reconcile, stored_profile, without_address
 from .store.base import Store
 from .store.locate import open_store
 
@@ -135,7 +135,7 @@ class Index:
         source = self._scenario_source(scenarios)
         try:
             self.make()
-            report = ingest(
+            return ingest(
                 documents,
                 self.store,
                 self.profile,
@@ -149,9 +149,6 @@ class Index:
                 dead_letters=dead_letters,
                 progress=progress,
             )
-            if isinstance(source, ScenarioGenerator):
-                report.llm = source.usage
-            return report
         finally:
             if source is not None and source is not scenarios:
                 source.close()
@@ -197,7 +194,7 @@ class Index:
 
     @cached_property
     def _expander(self) -> Expander:
-        return Expander(self.profile.expansion, llm=self._llm, rules=self._rules)
+        return Expander(self.profile.expansion, llm=self._impatient_llm, rules=self._rules)
 
     def refold(self, alpha: float, *, progress: Callable[[int, int], None] | None = None) -> None:
         """Give the index another alpha from its own vectors, without an encoder or an LLM."""
@@ -270,16 +267,18 @@ class Index:
                 sparse = sparse.model_copy(update={"revision": self.sparse.revision, "idf": self.sparse.idf})
             self.profile = self.profile.model_copy(update={"dense": dense, "sparse": sparse})
         self.store.ensure(self.profile.collection())
-        profile = self.profile.model_dump(mode="json")
+        profile = without_address(self.profile).model_dump(mode="json")
         if not self._made or self.store.metadata() != profile:
             self.store.set_metadata(profile)
             self._made = True
 
     def close(self) -> None:
         """Release the index for other processes."""
-        if "_expander" in self.__dict__:
-            self._expander.close()
-        self.store.close()
+        try:
+            if "_expander" in self.__dict__:
+                self._expander.close()
+        finally:
+            self.store.close()
 
     def __enter__(self) -> Self:
         return self
@@ -316,6 +315,15 @@ class Index:
         from ..models.llm.client import LlmClient
 
         return LlmClient.with_cache(self.profile.llm)
+
+    def _impatient_llm(self) -> LlmClient:
+        """For searches, which somebody waits for."""
+        from ..models.llm.client import LlmClient
+
+        llm = self.profile.llm
+        return LlmClient.with_cache(
+            llm.model_copy(update={"attempts": min(2, llm.attempts), "timeout": min(120.0, llm.timeout)})
+        )
 
     def _refuse_foreign(self, create: bool) -> None:
         if not create:

@@ -13,12 +13,17 @@ from ..schemas.profile import Profile
 def stored_profile(where: str, metadata: dict[str, Any] | None) -> Profile:
     """The profile that is stored with an index; ``StoreError`` if this version cannot read it."""
     try:
-        return Profile.model_validate(metadata)
+        return without_address(Profile.model_validate(metadata))
     except ValidationError as error:
         raise StoreError(
             f"The profile of {where} cannot be read ({error.error_count()} fields are not as expected)",
             "It was written by another version of Augury; use that version, or ingest into a new index",
         ) from error
+
+
+def without_address(profile: Profile) -> Profile:
+    """The profile without the LLM server's address: an index must not say where a user's key is sent."""
+    return profile.model_copy(update={"llm": profile.llm.model_copy(update={"base_url": ""})})
 
 
 def reconcile(stored: Profile, wanted: Profile) -> Profile:

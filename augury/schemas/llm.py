@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+def checked_address(url: str) -> str:
+    """The address without its last slash. Raises ``ValueError`` for one that is none or holds a secret."""
+    url = url.strip().rstrip("/")
+    if not url:
+        return ""
+    try:
+        parts = urlsplit(url)
+        port_is_fine = parts.port is None or parts.port > 0
+    except ValueError:
+        port_is_fine = False
+    if not port_is_fine or parts.scheme not in ("http", "https") or not parts.hostname:
+        raise ValueError("that is no address of an LLM server; write http://host:port/v1")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise ValueError("the address must hold no password and no query; set OPENAI_API_KEY instead")
+    return url
 
 
 class LlmProfile(BaseModel):
     """``LlmProfile(base_url="http://localhost:8000/v1", model="smollm2")``: an OpenAI-compatible server.
 
     What is left empty is taken from ``OPENAI_BASE_URL``; an empty ``model`` is the only one that the
-    server lists. The key is ``OPENAI_API_KEY`` and never a part of a profile. Prices are per million
+    server lists. The key is ``OPENAI_API_KEY`` and never a part of a profile; nor is the address stored with
+    an index, as whoever wrote the index would then say where the key is sent. Prices are per million
     tokens, in whatever currency the provider bills.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     base_url: str = ""
     model: str = ""
@@ -26,10 +46,8 @@ class LlmProfile(BaseModel):
 
     @field_validator("base_url")
     @classmethod
-    def _no_password(cls, url: str) -> str:
-        if "@" in url.split("//", 1)[-1].split("/", 1)[0]:
-            raise ValueError("the address must not hold a password; set OPENAI_API_KEY instead")
-        return url.rstrip("/")
+    def _address(cls, url: str) -> str:
+        return checked_address(url)
 
 
 class Sampling(BaseModel):
@@ -68,7 +86,7 @@ class LlmUsage(BaseModel):
 
     Every answer wanted ends in exactly one of ``cached``, ``answered`` and ``failed``. ``requests``
     counts what was sent, ``retries`` and ``repairs`` among it. ``invalid`` are the failed ones whose
-    answer could not be used even after the repair.
+    answer could not be used even after the repair, ``cut`` those whose text did not fit the context.
     """
 
     model: str = ""
@@ -76,6 +94,7 @@ class LlmUsage(BaseModel):
     answered: int = 0
     failed: int = 0
     invalid: int = 0
+    cut: int = 0
     requests: int = 0
     retries: int = 0
     repairs: int = 0

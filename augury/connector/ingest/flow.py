@@ -25,7 +25,7 @@ def flow(
     *,
     seconds: dict[str, float],
     depth: int = 2,
-    on_interrupt: Callable[[], None] | None = None,
+    on_abort: Callable[[], None] | None = None,
 ) -> None:
     """``flow(batches, {"encode": encode, "write": write}, seconds=seconds)``.
 
@@ -33,19 +33,22 @@ def flow(
     stage, so memory does not grow with the source. ``seconds`` receives each stage's busy time, the
     source's under ``read``. The first exception of the source or of a stage ends the flow and is raised,
     after what was already past that point has gone on to the end. So does an interrupt; what waits before
-    the stage at work is then left out; ``on_interrupt`` is called first, to end what a stage waits for.
+    the stage at work is then left out. ``on_abort`` is called in either case, to end what a stage waits for.
     """
     queues: list[Queue[Any]] = [Queue(maxsize=depth) for _ in stages]
     failures: list[BaseException] = []
     interrupted = threading.Event()
+
+    def abort() -> None:
+        if on_abort:  # beside, since an impatient interrupt must not tear this thread out of waiting
+            threading.Thread(target=on_abort, daemon=True).start()
 
     def interrupt(error: BaseException) -> None:
         if interrupted.is_set():
             return
         interrupted.set()
         failures.insert(0, error)
-        if on_interrupt:
-            on_interrupt()
+        abort()
 
     def work(position: int, name: str, stage: Stage) -> None:
         broken = False
@@ -57,6 +60,7 @@ def flow(
             except BaseException as error:
                 failures.append(error)
                 broken = True
+                abort()
                 continue
             if position + 1 < len(queues):
                 queues[position + 1].put(result)

@@ -56,6 +56,10 @@ def generate(
     except AuguryError as error:
         tally.report.stopped = True
         error.report = _finished(tally, generator, seconds)
+        part.unlink(missing_ok=True)
+        raise
+    except BaseException:
+        part.unlink(missing_ok=True)
         raise
     finally:
         seen.close()

@@ -8,7 +8,7 @@ from concurrent.futures import CancelledError, Future
 from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import GenerationError
+from ...errors import EndpointError, GenerationError
 from ...schemas.document import Document, Passage, digest
 from ...schemas.llm import LlmUsage
 from ...schemas.profile import GenerationProfile
@@ -51,7 +51,8 @@ class ScenarioGenerator:
     @property
     def usage(self) -> LlmUsage:
         """What was asked so far, and what it cost."""
-        return self._llm.usage
+        usage = self._llm.usage
+        return usage.model_copy(update={"errors": dict(usage.errors)})
 
     def fingerprint(self, document: Document) -> str:
         """The same for all documents: model, prompt and sampling. Their text is in the content hash."""
@@ -72,7 +73,7 @@ class ScenarioGenerator:
 
         def fill() -> None:
             for passage in islice(remaining, ahead - len(waiting)):
-                waiting.append((passage, self._llm.submit(self._record(passage))))
+                waiting.append((passage, self._submitted(passage)))
 
         fill()
         while waiting:
@@ -91,11 +92,25 @@ class ScenarioGenerator:
     def notes(self) -> list[str]:
         """What a report should say: why answers are missing."""
         usage = self.usage
-        return [f"{count} requests to the LLM failed: {what}." for what, count in usage.errors.items()]
+        told = [f"{count} requests to the LLM failed: {what}." for what, count in usage.errors.items()]
+        if usage.cut:
+            told.append(
+                f"{usage.cut} passages were cut for the LLM, since its context does not hold them; serve it "
+                "with a longer one, or use smaller chunks."
+            )
+        return told
 
     def close(self) -> None:
         """Close the client; what is being asked is given up."""
         self._llm.close()
+
+    def _submitted(self, passage: Passage) -> Future[ScenarioRecord]:
+        try:
+            return self._llm.submit(self._record(passage))
+        except EndpointError:  # closed: the run was interrupted
+            gone: Future[ScenarioRecord] = Future()
+            gone.cancel()
+            return gone
 
     async def _record(self, passage: Passage) -> ScenarioRecord:
         text = passage.encoder_text
@@ -113,6 +128,6 @@ class ScenarioGenerator:
         return record.model_copy(
             update={
                 "document_analysis": analysis.document_analysis(),
-                "explanation": analysis.explanation(),
+                "explanation": analysis.explanation()[: self._profile.needs],
             }
         )

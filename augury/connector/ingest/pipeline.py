@@ -19,10 +19,11 @@ from ...schemas.scenario import Scenario
 from ..store.base import Store
 from .encode import Encode
 from .flow import Stage, flow
+from .generator import ScenarioGenerator
 from .readable import SourceItem
 from .scenario_source import ScenarioSource, clean
 from .seen import SeenIds
-from .select import Selector
+from .select import ASKING_WINDOW, WINDOW, Selector
 from .tally import OnError, Tally
 from .work import Window
 from .write import Write
@@ -72,6 +73,7 @@ def ingest(
         keep_scenarios=keep_scenarios,
         repair=repair,
         seen=seen,
+        window=ASKING_WINDOW if isinstance(scenarios, ScenarioGenerator) else WINDOW,
     )
     stages: dict[str, Stage] = {
         "encode": Encode(dense, sparse, profile, tally),
@@ -85,26 +87,33 @@ def ingest(
             selector.windows(source),
             stages,
             seconds=seconds,
-            on_interrupt=scenarios.close if scenarios else None,
+            on_abort=scenarios.close if scenarios else None,
         )
         if sync:
             delete_vanished(store, seen, tally, unreadable=selector.unreadable)
         store.flush()
     except AuguryError as error:
         tally.report.stopped = True
-        error.report = tally.finish(seconds)
+        error.report = _finished(tally, scenarios, seconds)
         raise
     finally:
         if asking:
             asking.close()
         seen.close()
-    if scenarios:
-        tally.report.notes.extend(scenarios.notes())
     if keep_scenarios and tally.report.scenarios.missing:
         tally.note(
             f"{tally.report.scenarios.missing} passages changed and the scenarios of their old text were not "
             "kept; make new ones with --scenarios FILE."
         )
+    return _finished(tally, scenarios, seconds)
+
+
+def _finished(tally: Tally, source: ScenarioSource | None, seconds: dict[str, float]) -> IngestReport:
+    if source is not None:
+        tally.report.notes.extend(source.notes())
+    if isinstance(source, ScenarioGenerator):
+        tally.report.llm = source.usage
+    seconds.pop("ask", None)  # takes no time; what is waited for is in "scenarios"
     return tally.finish(seconds)
 
 

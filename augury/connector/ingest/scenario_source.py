@@ -172,7 +172,8 @@ class ScenarioFile:
         made = digest(passage.encoder_text)
         fitting = [record for record in mine if record.text_hash in ("", made)]
         if not fitting and (mine or not records or all(record.text_hash for record in records)):
-            self._stale += bool(mine)
+            with self._lock:
+                self._stale += bool(mine)
             return None
         return [scenario for record in fitting for scenario in record.scenarios()]
 

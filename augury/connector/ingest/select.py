@@ -28,7 +28,7 @@ T = TypeVar("T")
 
 _LOOKUP = 128  # documents asked for at once
 WINDOW = 256  # passages encoded together
-_ASKING_WINDOW = 64  # fewer where scenarios must come first, which may be slow
+ASKING_WINDOW = 64  # fewer where an LLM writes scenarios first, which may be slow
 _CHARS = 4_000_000  # and in either no more text than this, but for one long document
 
 
@@ -49,6 +49,7 @@ class Selector:
             document that changed is marked as missing them.
         repair: also take passages whose scenarios are missing.
         seen: receives the id of every document of the source.
+        window: how many passages go through the pipeline together.
     """
 
     def __init__(
@@ -61,7 +62,9 @@ class Selector:
         keep_scenarios: bool,
         repair: bool,
         seen: SeenIds,
+        window: int = WINDOW,
     ) -> None:
+        self._window = window
         self._store = store
         self._profile = profile
         self._tally = tally
@@ -78,8 +81,7 @@ class Selector:
 
     def windows(self, source: Iterable[SourceItem]) -> Iterator[Window]:
         """Passages to write, in windows of a bounded size, in the order of the source."""
-        most = _ASKING_WINDOW if self._scenarios else WINDOW
-        return grouped(self._work(source), most, lambda work: len(work.passage.text))
+        return grouped(self._work(source), self._window, lambda work: len(work.passage.text))
 
     def _work(self, source: Iterable[SourceItem]) -> Iterator[Work]:
         for batch in grouped(self._readable(source), _LOOKUP, lambda pair: len(pair[0].text)):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...errors import GenerationError
+from ...errors import GenerationError, ModelError
 from ...schemas.expansion import ExpandMode, Expansion, ExpansionProfile
 from ...schemas.points import FloatArray
 from .expansion_prompt import expansion_chats, parse_passage
@@ -16,6 +18,9 @@ from .rules import Rules
 
 if TYPE_CHECKING:
     from ...models.llm.client import LlmClient
+
+
+_PAUSE_S = 30.0
 
 
 class Expander:
@@ -33,6 +38,9 @@ class Expander:
         self._connect = llm
         self._rules = rules
         self._llm: LlmClient | None = None
+        self._lock = threading.Lock()
+        self._failure: ModelError | None = None
+        self._again_at = 0.0
 
     def by_rules(self, query: str, mode: ExpandMode) -> Expansion:
         """What the rule table alone makes of the query."""
@@ -58,11 +66,19 @@ class Expander:
         return [_with(expansion, futures) for expansion, futures in zip(expansions, asked, strict=True)]
 
     def llm(self) -> LlmClient:
-        """The client, connected."""
-        if self._llm is None:
-            self._llm = self._connect()
-        self._llm.connect()
-        return self._llm
+        """The client, connected. A failure is remembered for a while: not every search shall wait for it."""
+        with self._lock:
+            if self._failure and time.monotonic() < self._again_at:
+                raise self._failure
+            try:
+                if self._llm is None:
+                    self._llm = self._connect()
+                self._llm.connect()
+            except ModelError as error:
+                self._failure, self._again_at = error, time.monotonic() + _PAUSE_S
+                raise
+            self._failure = None
+            return self._llm
 
     def close(self) -> None:
         """Close the client. A second call does nothing."""

@@ -9,7 +9,7 @@ from itertools import islice
 
 import numpy as np
 
-from ...errors import EndpointError, QueryError
+from ...errors import ModelError, QueryError
 from ...models.encoder import DenseEncoder, SparseEncoder
 from ...schemas.expansion import Expansion
 from ...schemas.hit import BranchScore, Hit, MatchedScenario, SearchResult
@@ -113,10 +113,12 @@ class Retriever:
                 expansions[i] = expansions[i].model_copy(update={"unsure": doubtful})
                 if doubtful:
                     asking.append(i)
+        if not asking:
+            return
         with clock("expand"):
             try:
                 self._ask(asking, plans, expansions)
-            except EndpointError as error:  # nobody asked for an LLM in so many words
+            except ModelError as error:  # nobody asked for an LLM in so many words
                 for i in asking:
                     expansions[i] = expansions[i].model_copy(update={"note": str(error)})
         changed = [i for i in asking if expansions[i].passages]

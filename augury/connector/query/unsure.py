@@ -9,6 +9,6 @@ from .fuse import Ranked
 
 
 def unsure(lists: Mapping[BranchName, Ranked], below: float) -> bool:
-    """Whether the best passage is less similar to the query than ``below``."""
+    """Whether the best passage is less similar to the query than ``below``; no passage is no doubt."""
     best = [lists[name][0][1] for name in ("scenarios", "dense") if lists.get(name)]
-    return not best or max(best) < below
+    return bool(best) and max(best) < below

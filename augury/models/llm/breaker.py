@@ -29,7 +29,7 @@ class Breaker:
         if now < self._again_at:
             raise GenerationError(
                 f"The LLM server failed {self._most} times in a row and was not asked again",
-                "See that it runs (augury llm check), then run the same command with --repair",
+                "See that it runs (augury llm check), then run it again (an ingest with --repair)",
                 lasting=True,
             )
         self._again_at = now + self._pause

@@ -47,14 +47,23 @@ class LlmCache:
             self._db = sqlite3.connect(
                 self.path, timeout=_BUSY_S, check_same_thread=False, isolation_level=None
             )
+        except (OSError, sqlite3.Error) as error:
+            raise self._unusable(error) from error
+        try:
             self._db.execute("PRAGMA journal_mode=WAL")
             self._db.execute("PRAGMA synchronous=NORMAL")
             self._db.execute(_TABLE)
-        except (OSError, sqlite3.Error) as error:
-            raise ModelError(
-                f"The cache of LLM answers {self.path} cannot be used ({error})",
-                "Delete the file, or set AUGURY_CACHE to a folder that can be written",
-            ) from error
+        except sqlite3.Error as error:
+            self._db.close()
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: Exception) -> ModelError:
+        what = f"The cache of LLM answers {self.path} cannot be used ({error})"
+        if isinstance(error, sqlite3.OperationalError):
+            return ModelError(
+                what, "See that nothing else holds it and that its folder can be written, or set AUGURY_CACHE"
+            )
+        return ModelError(what, "Move the file away, or set AUGURY_CACHE to another folder")
 
     def get(self, key: CacheKey) -> str | None:
         """The answer that was kept, if there is one."""

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from openai.types.chat import ChatCompletionMessageParam as Message
 
 _TEXT = "{text}"
-_MARKS = re.compile(r"<(?=[/|\w])|(?<=\|)>|\[(?=/?INST\])")
+_VERSION = 1  # of how messages are put together
+_MARKS = re.compile(r"<(?=\s*/|[|｜\w])|(?<=[|｜])>|\[(?=/?[A-Z_]{3,}\])")  # noqa: RUF001
+_INVISIBLE = re.compile("[\u200b\u2060\ufeff\u202a-\u202e\u2066-\u2069]")
 _DISARMED = {"<": "(", ">": ")", "[": "("}
 
 
@@ -41,12 +43,12 @@ class Chat:
     whole: bool = True
     examples: tuple[tuple[str, str], ...] = ()
 
-    def key(self, model: str) -> CacheKey:
-        """What its answer is kept under."""
+    def key(self, model: str, *, context: int = 0) -> CacheKey:
+        """What its answer is kept under; with the model's ``context`` where that cut the text."""
         return CacheKey(
             content=digest(self.text),
             model=model,
-            prompt=digest(self.prompt, self.schema, self.text_tokens),
+            prompt=digest(_VERSION, self.prompt, self.schema, self.text_tokens, self.whole, context),
             sampling=digest(self.sampling.model_dump()),
         )
 
@@ -74,5 +76,5 @@ class Chat:
 
 def as_data(text: str) -> str:
     """A text with its brackets disarmed: it cannot close a tag that it stands between, nor spell the marks
-    by which chat templates tell who is speaking."""
-    return _MARKS.sub(lambda mark: _DISARMED[mark[0]], text)
+    by which chat templates tell who is speaking. Zero-width and bidirectional marks go."""
+    return _MARKS.sub(lambda mark: _DISARMED[mark[0]], _INVISIBLE.sub("", text))

@@ -32,7 +32,8 @@ def check_endpoint(llm: LlmClient, tokens: int = 64) -> EndpointReport:
     first = time.perf_counter() - started
     enforces = _enforces_schema(llm)
     llm.submit(llm.count("How many tokens is this?")).result()
-    speeds = [_speed(llm, at_once, tokens) for at_once in sorted({1, 8, llm.profile.concurrency})]
+    most = llm.profile.concurrency
+    speeds = [_speed(llm, at_once, tokens) for at_once in sorted({1, min(8, most), most})]
     return EndpointReport(
         url=endpoint.url,
         model=endpoint.model,
@@ -55,10 +56,10 @@ def _enforces_schema(llm: LlmClient) -> bool:
         schema=_SCHEMA,
         whole=False,
     )
-    answer = llm.answer(chat, str)
     try:
+        answer = llm.answer(chat, str)
         return json.loads(answer)["word"] in _WORDS and llm.schema == "whole"
-    except (ValueError, KeyError, TypeError):
+    except (GenerationError, ValueError, KeyError, TypeError):
         return False
 
 

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sqlite3
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import openai
-from openai.types.chat import ChatCompletion
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception
 
 from ...errors import EndpointError, GenerationError, ModelError
@@ -26,11 +25,21 @@ from .breaker import Breaker
 from .cache import LlmCache
 from .chat import Chat
 from .dialect import Dialect
-from .endpoint import Endpoint, find_endpoint
-from .faults import explained, is_rate_limit, is_too_long, passes, wait
+from .endpoint import Endpoint, find_endpoint, key_and_address
+from .faults import (
+    NotChatError,
+    as_generation_error,
+    checked_completion,
+    explained,
+    is_rate_limit,
+    is_too_long,
+    passes,
+    wait,
+)
 from .tokens import Tokens
 
 if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletion
     from openai.types.chat import ChatCompletionMessageParam as Message
 
 T = TypeVar("T")
@@ -40,6 +49,7 @@ logger = logging.getLogger(__name__)
 _NO_KEY = "none"  # what a server without keys is sent
 _CONNECT_S = 10.0
 _RATE_LIMIT_PATIENCE = 5  # times the attempts at anything else
+_LEAST_ROOM = 50  # tokens
 _SHORTEST = 200  # characters; a context that does not hold this much holds no document
 _KEPT_SENTENCES = 20
 _TEMPLATE_TOKENS = 64  # what a chat template adds around two messages
@@ -68,15 +78,14 @@ class LlmClient:
         self.profile = profile
         self.usage = LlmUsage(model=profile.model)
         self.endpoint: Endpoint | None = None
-        self._key = api_key or os.environ.get("OPENAI_API_KEY", "")
-        self.url = profile.base_url or os.environ.get("OPENAI_BASE_URL", "").rstrip("/")
-        if not self.url and not self._key:
-            raise EndpointError(
-                "No LLM server is named",
-                "Give --llm-url http://host:port/v1, or set OPENAI_BASE_URL (and OPENAI_API_KEY)",
-            )
-        if self.url and not self.url.startswith(("http://", "https://")):
-            raise EndpointError(f"{self.url!r} is no address of an LLM server", "Write http://host:port/v1")
+        self._key, address = key_and_address(profile, api_key)
+        self._api = openai.AsyncOpenAI(
+            base_url=address or None,
+            api_key=self._key or _NO_KEY,
+            max_retries=0,
+            timeout=openai.Timeout(profile.timeout, connect=min(_CONNECT_S, profile.timeout)),
+        )
+        self.url = str(self._api.base_url).rstrip("/")
         self._cache = cache
         self._breaker = Breaker(profile.breaker)
         self._dialect = Dialect()
@@ -86,15 +95,10 @@ class LlmClient:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="augury-llm", daemon=True)
         self._thread.start()
-        self._api = openai.AsyncOpenAI(
-            base_url=self.url or None,
-            api_key=self._key or _NO_KEY,
-            max_retries=0,
-            timeout=openai.Timeout(profile.timeout, connect=min(_CONNECT_S, profile.timeout)),
-        )
-        self.url = str(self._api.base_url).rstrip("/")
         self._slots = asyncio.Semaphore(profile.concurrency)
         self._connecting = threading.Lock()
+        self._gate = threading.Lock()
+        self._closing = False
 
     @classmethod
     def with_cache(cls, profile: LlmProfile) -> LlmClient:
@@ -131,10 +135,11 @@ class LlmClient:
 
     def submit(self, task: Coroutine[Any, Any, T]) -> Future[T]:
         """Run ``self.ask(...)``, or anything else, in the client's own loop."""
-        if self._loop.is_closed():
-            task.close()
-            raise EndpointError("The LLM client is closed", "Make a new one")
-        return asyncio.run_coroutine_threadsafe(task, self._loop)
+        with self._gate:
+            if not self._closing:
+                return asyncio.run_coroutine_threadsafe(task, self._loop)
+        task.close()
+        raise EndpointError("The LLM client is closed", "Make a new one")
 
     async def ask(self, chat: Chat, parse: Callable[[str], T]) -> T:
         """The parsed answer, from the cache where it is there. Call it in the client's loop, connected.
@@ -146,27 +151,31 @@ class LlmClient:
             GenerationError: no answer came, or none that can be used.
         """
         assert self.endpoint is not None
-        key = chat.key(self.endpoint.model)
-        kept = self._kept(key)
-        if kept is not None:
-            try:
-                value = parse(kept)
-            except ValueError:
-                pass  # kept by a version that parsed otherwise
-            else:
+        whole = chat.key(self.endpoint.model)
+        cut = chat.key(self.endpoint.model, context=self.endpoint.context)
+        for key in (whole, cut):
+            kept = self._kept(key)
+            if kept is not None:
+                try:
+                    value = parse(kept)
+                except ValueError:
+                    continue  # kept by a version that parsed otherwise
                 self.usage.cached += 1
                 return value
         try:
             async with self._slots:
-                text, value = await self._fresh(chat, parse)
-        except (GenerationError, EndpointError) as error:
+                fits, text, value = await self._fresh(chat, parse)
+        except asyncio.CancelledError:
             self.usage.failed += 1
-            self._remember(error)
-            if isinstance(error, EndpointError):  # lost during the run; the others are counted, not stopped
-                raise GenerationError(error.what, error.fix, lasting=True) from error
             raise
+        except Exception as error:
+            self.usage.failed += 1
+            told = as_generation_error(error)
+            self._remember(told)
+            raise told from error
         self.usage.answered += 1
-        self._keep(key, text)
+        self.usage.cut += not fits
+        self._keep(whole if fits else cut, text)
         return value
 
     @property
@@ -185,9 +194,11 @@ class LlmClient:
 
     def close(self) -> None:
         """Give up what is in flight and release the connections. A second call does nothing."""
-        if self._loop.is_closed():
-            return
-        asyncio.run_coroutine_threadsafe(self._give_up(), self._loop)
+        with self._gate:
+            if self._closing:
+                return
+            self._closing = True
+            asyncio.run_coroutine_threadsafe(self._give_up(), self._loop)
         self._thread.join(_CLOSE_S)
         if not self._thread.is_alive():
             self._loop.close()
@@ -212,17 +223,18 @@ class LlmClient:
     async def _connect(self) -> Endpoint:
         return await find_endpoint(self._api, self.url, self.profile.model, self._key)
 
-    async def _fresh(self, chat: Chat, parse: Callable[[str], T]) -> tuple[str, T]:
-        """A new answer and its parsed form; asked once more when the first cannot be used."""
+    async def _fresh(self, chat: Chat, parse: Callable[[str], T]) -> tuple[bool, str, T]:
+        """Whether the text fitted, a new answer and its parsed form; asked once more if it cannot be used."""
         complaint = ""
         for attempt in range(2):
             self.usage.repairs += attempt
-            choice = await self._fitting(chat, complaint)
+            fits, choice = await self._fitting(chat, complaint)
             text = (choice.message.content or "").strip()
             try:
                 if chat.whole and choice.finish_reason == "length":
                     raise ValueError(f"it was not finished after {chat.sampling.max_tokens} tokens")
-                return text, parse(text)
+                text.encode()  # half of a surrogate pair can neither be kept nor indexed
+                return fits, text, parse(text)
             except ValueError as error:
                 complaint = _first_line(error)
         self.usage.invalid += 1
@@ -231,16 +243,18 @@ class LlmClient:
             "Try a larger model, or more tokens for the answer",
         )
 
-    async def _fitting(self, chat: Chat, complaint: str) -> Any:
-        """The answer to as much of the text as fits the model's context."""
-        text = await self._tokens.cut(chat.text, await self._room(chat))
+    async def _fitting(self, chat: Chat, complaint: str) -> tuple[bool, Any]:
+        """Whether the text fits the model's context, and the answer to as much of it as does."""
+        room = await self._room(chat)
+        text = await self._tokens.cut(chat.text, room)
+        fits = room == chat.text_tokens or text == chat.text
         while True:
             try:
-                return await self._send(chat, chat.messages(text, complaint), repair=bool(complaint))
+                return fits, await self._send(chat, chat.messages(text, complaint), repair=bool(complaint))
             except GenerationError as error:
                 if not error.too_long or len(text) < _SHORTEST:
                     raise
-                text = text[: len(text) // 2]
+                text, fits = text[: len(text) // 2], False
 
     async def _room(self, chat: Chat) -> int:
         """Tokens that the context leaves for the text."""
@@ -252,22 +266,29 @@ class LlmClient:
             marks = _TEMPLATE_TOKENS * (1 + len(chat.examples))
             around = self._overheads[chat.prompt] = await self._tokens.count(chat.prompt) + marks
         room = self.endpoint.context - around - chat.sampling.max_tokens
-        return max(min(chat.text_tokens, room), 1)
+        if room < _LEAST_ROOM:
+            raise GenerationError(
+                f"The model's context of {self.endpoint.context} tokens leaves {max(room, 0)} for a text",
+                "Serve the model with a longer context",
+                too_long=True,
+            )
+        return min(chat.text_tokens, room)
 
     async def _send(self, chat: Chat, messages: list[Message], *, repair: bool) -> Any:
         """One request, tried again while the server is busy or away; its first choice."""
         self._breaker.check()
+        tried: Counter[str] = Counter()
         try:
             async for attempt in AsyncRetrying(
                 retry=retry_if_exception(passes),
-                stop=self._gives_up,
+                stop=lambda state: self._gives_up(state, tried),
                 wait=wait,
                 before_sleep=self._count_retry,
                 reraise=True,
             ):
                 with attempt:
                     completion = await self._once(chat, messages, repair)
-        except (openai.OpenAIError, TimeoutError, ConnectionError, _NotChat) as error:
+        except (openai.OpenAIError, TimeoutError, ConnectionError, NotChatError) as error:
             told = explained(error, self.url, self.usage.model, self._key)
             if isinstance(told, EndpointError) or (isinstance(told, GenerationError) and told.lasting):
                 self._breaker.failed()
@@ -275,8 +296,7 @@ class LlmClient:
                 self._breaker.succeeded()
             raise told from error
         self._breaker.succeeded()
-        if completion.usage is not None:
-            self._count_tokens(completion.usage.prompt_tokens, completion.usage.completion_tokens)
+        self._count_tokens(completion.usage)
         return completion.choices[0]
 
     async def _once(self, chat: Chat, messages: list[Message], repair: bool) -> ChatCompletion:
@@ -292,24 +312,25 @@ class LlmClient:
                 if is_too_long(error) or not self._dialect.adapt(error, request):
                     raise
             except ValueError as error:  # a body that is no JSON
-                raise _NotChat from error
+                raise NotChatError from error
             else:
-                if not isinstance(completion, ChatCompletion) or not completion.choices:
-                    raise _NotChat
-                return completion
+                return checked_completion(completion)
             finally:
                 self._land()
 
-    def _gives_up(self, state: RetryCallState) -> bool:
-        """A rate limit is waited for longer than a failure; and a request that hung twice is not tried a
-        third time, as each costs the whole timeout."""
+    def _gives_up(self, state: RetryCallState, tried: Counter[str]) -> bool:
+        """Each kind of failure has its own patience: a rate limit is waited for longest, and what hung twice
+        is not tried a third time, as each costs the whole timeout."""
         error = state.outcome.exception() if state.outcome else None
         most = self.profile.attempts
         if is_rate_limit(error):
-            most *= _RATE_LIMIT_PATIENCE
+            kind, most = "rate limit", most * _RATE_LIMIT_PATIENCE
         elif isinstance(error, openai.APITimeoutError | TimeoutError):
-            most = min(2, most)
-        return state.attempt_number >= most
+            kind, most = "hung", min(2, most)
+        else:
+            kind = "failed"
+        tried[kind] += 1
+        return tried[kind] >= most
 
     def _count_retry(self, state: RetryCallState) -> None:
         self.usage.retries += 1
@@ -326,10 +347,12 @@ class LlmClient:
         if self._flights == 0:
             self.usage.seconds += time.perf_counter() - self._took_off
 
-    def _count_tokens(self, prompt: int, completion: int) -> None:
+    def _count_tokens(self, told: Any) -> None:
+        """What the server told; some tell nothing, or not in numbers."""
         usage, profile = self.usage, self.profile
-        usage.prompt_tokens += prompt
-        usage.completion_tokens += completion
+        prompt, completion = (getattr(told, f"{part}_tokens", None) for part in ("prompt", "completion"))
+        usage.prompt_tokens += prompt if isinstance(prompt, int) else 0
+        usage.completion_tokens += completion if isinstance(completion, int) else 0
         spent = usage.seconds + (time.perf_counter() - self._took_off if self._flights else 0.0)
         usage.tokens_per_second = round(usage.completion_tokens / max(spent, 1e-9), 1)
         usage.cost = (
@@ -353,15 +376,12 @@ class LlmClient:
     def _lose_cache(self, error: sqlite3.Error) -> None:
         assert self._cache is not None
         logger.warning("LLM answers are no longer kept: %s: %s", self._cache.path, error)
+        self._cache.close()
         self._cache = None
 
     def _remember(self, error: ModelError) -> None:
         if error.what in self.usage.errors or len(self.usage.errors) < _KEPT_SENTENCES:
             self.usage.errors[error.what] = self.usage.errors.get(error.what, 0) + 1
-
-
-class _NotChat(Exception):
-    """An answer in a shape that is not OpenAI's."""
 
 
 def _first_line(error: ValueError) -> str:

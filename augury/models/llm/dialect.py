@@ -12,6 +12,8 @@ from .chat import Chat
 _LENGTHS = ("maxLength", "minLength", "maxItems", "minItems")
 _WHOLE, _LAX, _NONE = range(3)
 _ABOUT_SCHEMA = re.compile(r"schema|response_format|grammar|structured|guided|m(ax|in)(length|items)")
+_REFUSED = r"(['\"`]{name}['\"`]|\b{name}: )|(unsupported|unknown|unrecognized)[^.]*\b{name}\b"
+_SAID_CHARS = 500
 _REPAIR_TEMPERATURE = 0.7  # the same sampling would give the same answer
 
 
@@ -51,12 +53,13 @@ class Dialect:
         """Whether a request that was refused can be put in another way; if so, it will be."""
         if error.status_code not in (400, 422):
             return False
-        said = str(error).lower()
+        said = str(error).lower()[:_SAID_CHARS]  # beyond, servers may repeat the request
         if "max_completion_tokens" in said and "max_tokens" in request:
             self._limit = "max_completion_tokens"
             return True
         for name in ("temperature", "top_p", "seed"):
-            if name in said and name in request:
+            named = error.param == name or re.search(_REFUSED.format(name=name), said)
+            if named and name in request:
                 self._left_out.add(name)
                 return True
         if "response_format" in request and _ABOUT_SCHEMA.search(said):

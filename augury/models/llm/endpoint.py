@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from dataclasses import dataclass
 from typing import Any
 
 import openai
 
 from ...errors import EndpointError
+from ...schemas.llm import LlmProfile, checked_address
 from .faults import explained, passes
 
 _NAMED = 8
@@ -32,6 +34,29 @@ class Endpoint:
     context: int = 0
 
 
+def key_and_address(profile: LlmProfile, api_key: str | None) -> tuple[str, str]:
+    """The key and the address to use, from the profile or the environment.
+
+    Raises:
+        EndpointError: neither is there, or one of them cannot be used.
+    """
+    key = (api_key or os.environ.get("OPENAI_API_KEY", "")).strip()
+    if not (key.isascii() and key.isprintable()):
+        raise EndpointError("The key of the LLM server holds strange characters", "Set OPENAI_API_KEY anew")
+    try:
+        address = checked_address(profile.base_url or os.environ.get("OPENAI_BASE_URL", ""))
+    except ValueError as error:
+        raise EndpointError(
+            f"The LLM server of --llm-url or OPENAI_BASE_URL cannot be used: {error}", "Mend the address"
+        ) from error
+    if not address and not key:
+        raise EndpointError(
+            "No LLM server is named",
+            "Give --llm-url http://host:port/v1, or set OPENAI_BASE_URL (and OPENAI_API_KEY)",
+        )
+    return key, address
+
+
 async def find_endpoint(api: openai.AsyncOpenAI, url: str, model: str, key: str) -> Endpoint:
     """Ask for the list of models; without one in hand, take the only one there is.
 
@@ -46,9 +71,13 @@ async def find_endpoint(api: openai.AsyncOpenAI, url: str, model: str, key: str)
         if error.status_code in (401, 403) or not (error.status_code in (404, 405) or passes(error)):
             told = explained(error, url, model, key)
             raise EndpointError(told.what, told.fix) from error
-        listed = []  # it does not list, or is busy
+        listed = []
         if not passes(error):
             await _probe(api, url, model, key)
+        elif not model:
+            raise EndpointError(
+                f"The LLM server {url} is busy or starting ({error.status_code})", "Try again in a minute"
+            ) from error
     except (openai.OpenAIError, TimeoutError, ConnectionError) as error:
         told = explained(error, url, model, key)
         raise EndpointError(told.what, "See that it runs and that --llm-url is its address") from error
@@ -58,7 +87,10 @@ async def find_endpoint(api: openai.AsyncOpenAI, url: str, model: str, key: str)
     if not model:
         model = _only(names, url)
     elif names and model not in names:
-        raise EndpointError(f"The LLM server {url} has no model {model!r}", f"It has {_some(names)}")
+        raise EndpointError(
+            f"The LLM server {url} has no model {model!r}",
+            f"It has {_some(names)}; name one with --llm-model",
+        )
     context = next((entry.get("max_model_len") for entry in listed if entry["id"] == model), 0)
     return Endpoint(url, model, tuple(names), context if isinstance(context, int) else 0)
 
@@ -76,7 +108,7 @@ async def _probe(api: openai.AsyncOpenAI, url: str, model: str, key: str) -> Non
         if error.status_code in (401, 403, 404, 405):
             told = explained(error, url, model, key)
             raise EndpointError(told.what, told.fix) from error
-    except (openai.OpenAIError, TimeoutError, ConnectionError):
+    except (openai.OpenAIError, TimeoutError, ConnectionError, ValueError):
         return  # slow, or away by now: the run will tell
 
 

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import re
 import time
 from email.utils import parsedate_to_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import openai
+from openai.types.chat import ChatCompletion
 from tenacity import RetryCallState, wait_random_exponential
 
 from ...errors import EndpointError, GenerationError, ModelError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+
+class NotChatError(Exception):
+    """An answer in a shape that is not OpenAI's."""
+
+
+def checked_completion(completion: Any) -> ChatCompletion:
+    """The completion if it has a message whose content is text or nothing; the library checks no types.
+
+    Raises:
+        NotChatError: it has not.
+    """
+    choices = completion.choices if isinstance(completion, ChatCompletion) else None
+    if not isinstance(choices, list) or not choices:
+        raise NotChatError
+    message = getattr(choices[0], "message", None)
+    if message is None or not isinstance(getattr(message, "content", None), str | None):
+        raise NotChatError
+    return completion  # type: ignore[no-any-return]
+
+
+logger = logging.getLogger(__name__)
 
 _PASSING = frozenset({408, 425, 429})
 _LONGEST_WAIT_S = 60.0
@@ -58,6 +83,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         except ValueError:
             return None
         seconds = date.timestamp() - time.time()
+    if not math.isfinite(seconds):
+        return None
     return min(max(seconds, 0.0), _LONGEST_WAIT_S)
 
 
@@ -98,7 +125,7 @@ def explained(error: Exception, url: str, model: str, key: str) -> ModelError:
         if passes(error):
             return GenerationError(
                 f"The LLM server {url} kept failing ({status}: {said})",
-                "Wait until it has recovered, then run the same command with --repair",
+                "Wait until it has recovered, then run it again (an ingest with --repair)",
                 lasting=True,
             )
         return GenerationError(f"The LLM server {url} refused a request ({status}: {said})", _SETTINGS)
@@ -110,7 +137,7 @@ def explained(error: Exception, url: str, model: str, key: str) -> ModelError:
         )
     if isinstance(error, openai.APIConnectionError | ConnectionError):
         return GenerationError(
-            f"The LLM server {url} cannot be reached ({_cause(error)})",
+            f"The LLM server {url} cannot be reached ({_cause(error, key)})",
             "See that it runs and that its address is right: augury llm check",
             lasting=True,
         )
@@ -121,18 +148,34 @@ def explained(error: Exception, url: str, model: str, key: str) -> ModelError:
     )
 
 
+def as_generation_error(error: Exception) -> GenerationError:
+    """One request's failure, whatever it was: the others are counted and not stopped."""
+    if isinstance(error, GenerationError):
+        return error
+    if isinstance(error, ModelError):
+        return GenerationError(error.what, error.fix, lasting=True)
+    logger.debug("a request to the LLM failed", exc_info=error)
+    return GenerationError(
+        f"A request to the LLM failed ({type(error).__name__})", "See what it says with logging at DEBUG"
+    )
+
+
 def said_by(error: openai.APIStatusError, key: str) -> str:
     """The server's own words: one short line without the key."""
     body = error.body
     message = body.get("message") if isinstance(body, dict) else None
-    line = " ".join(str(message or error.message).split())
-    return (line.replace(key, "***") if key else line)[:_SAID_CHARS]
+    return _redacted(str(message or error.message), key)
 
 
 _SETTINGS = "See what the server allows, and change the model or its settings"
 
 
-def _cause(error: BaseException) -> str:
+def _cause(error: BaseException, key: str) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
-    return " ".join(str(error).split())[:_SAID_CHARS] or type(error).__name__
+    return _redacted(str(error), key) or type(error).__name__
+
+
+def _redacted(text: str, key: str) -> str:
+    line = " ".join(text.split())
+    return (line.replace(key, "***") if key else line)[:_SAID_CHARS]

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from typing import Any
 
 import openai
 
+from .faults import passes
+
 logger = logging.getLogger(__name__)
 
+_PATIENCE_S = 30.0
 _CHARS_PER_TOKEN = 4  # where a server does not count
 _LONGEST_TOKEN = 16  # characters; longer runs of blanks exist, but not a text of them
 
@@ -58,13 +62,14 @@ class Tokens:
         if not self.counted:
             return None
         try:
-            answer = await self._api.post(f"{self._root}/{path}", cast_to=object, body=body)
+            async with asyncio.timeout(_PATIENCE_S):
+                answer = await self._api.post(f"{self._root}/{path}", cast_to=object, body=body)
         except openai.APIStatusError as error:
-            if error.status_code in (404, 405, 501):
+            if not passes(error):
                 self.counted = False
                 logger.info("the LLM server counts no tokens; texts are cut at %d a token", _CHARS_PER_TOKEN)
             return None
-        except openai.OpenAIError:
+        except (openai.OpenAIError, TimeoutError, ConnectionError, ValueError):
             return None
         if isinstance(answer, dict):
             return answer

@@ -182,6 +182,7 @@ def test_without_a_server_llm_is_an_error_and_auto_goes_without(tmp_path: Path) 
 def test_a_retriever_without_an_expander_says_so(tmp_path: Path) -> None:
     with opened(tmp_path / "index") as index:
         bare = augury.Retriever(index.store, index.profile, index.dense, index.sparse)
+        assert bare.search("why salt").hits
         with pytest.raises(QueryError, match="without an expander"):
             bare.search("why salt", SearchOptions(expand="rules"))
 

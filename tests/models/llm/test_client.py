@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from concurrent.futures import CancelledError
 from email.utils import formatdate
@@ -10,10 +11,14 @@ from typing import Any
 
 import pytest
 
+from augury.connector.ingest.chunk import chunk
+from augury.connector.ingest.generator import ScenarioGenerator
 from augury.errors import EndpointError, GenerationError
 from augury.models.llm.chat import Chat
 from augury.models.llm.faults import retry_after
+from augury.schemas.document import Document
 from augury.schemas.llm import LlmProfile, Sampling
+from augury.schemas.profile import ChunkProfile, GenerationProfile
 from tests.llm_server import (
     Fault,
     LlmServer,
@@ -296,6 +301,67 @@ def test_closing_gives_up_what_is_in_flight(make_client: MakeClient) -> None:
         client.close()
     with pytest.raises(EndpointError, match="closed"):
         client.submit(client.ask(chat(), str))
+
+
+def test_what_is_submitted_while_it_closes_ends_too(make_client: MakeClient) -> None:
+    with LlmServer(fault=always(hang())) as server:
+        client = make_client(server.url, timeout=60, concurrency=2)
+        generator = ScenarioGenerator(client, GenerationProfile())
+        passages = chunk(
+            Document(id="d", text="A sentence about bread. " * 2000), ChunkProfile(max_chars=500)
+        )
+        assert len(passages) > 4 * 2
+        threads = [threading.Thread(target=generator.scenarios, args=(passages,)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.3)
+        client.close()
+        for thread in threads:
+            thread.join(20)
+        assert not any(thread.is_alive() for thread in threads)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"error": "no"},
+        {"choices": "abc"},
+        {"choices": [None]},
+        {"choices": {"a": 1}},
+        {"choices": [{"message": None}]},
+        {"choices": [{"message": {"content": ["a"]}}]},
+    ],
+    ids=str,
+)
+def test_an_answer_of_odd_types_fails_one_request(make_client: MakeClient, answer: Any) -> None:
+    with LlmServer(fault=always(raw(json.dumps(answer), "application/json"))) as server:
+        client = make_client(server.url)
+        with pytest.raises(GenerationError):
+            client.answer(chat(), str)
+    assert (client.usage.answered, client.usage.failed) == (0, 1)
+
+
+@pytest.mark.parametrize("usage", [None, {}, "none", {"prompt_tokens": None}], ids=str)
+def test_a_server_need_not_count(make_client: MakeClient, usage: Any) -> None:
+    message = {"role": "assistant", "content": "fine"}
+    answer = {"choices": [{"index": 0, "message": message, "finish_reason": "stop"}], "usage": usage}
+    with LlmServer(fault=always(raw(json.dumps(answer), "application/json"))) as server:
+        assert make_client(server.url).answer(chat(), str) == "fine"
+
+
+def test_half_a_surrogate_pair_is_no_answer(make_client: MakeClient) -> None:
+    with LlmServer(lambda _: "fine", fault=sequence(body("broken \ud83d"))) as server:
+        client = make_client(server.url, cached=True)
+        assert client.answer(chat(), str) == "fine"
+        assert client.usage.repairs == 1
+
+
+def test_a_context_without_room_is_told_and_nothing_is_asked(make_client: MakeClient) -> None:
+    with LlmServer(tokenize=True, context=80) as server:
+        with pytest.raises(GenerationError, match="leaves 3 for a text"):
+            make_client(server.url).answer(chat("word " * 100), str)
+        assert not server.requests
 
 
 def test_tokens_and_cost_are_counted(make_client: MakeClient) -> None:

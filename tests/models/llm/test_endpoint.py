@@ -59,5 +59,23 @@ def test_what_answers_is_no_such_server(make_client: MakeClient) -> None:
 
 
 def test_what_is_no_address_is_told(make_client: MakeClient) -> None:
-    with pytest.raises(EndpointError, match="http://host:port/v1"):
+    with pytest.raises(ValueError, match="http://host:port/v1"):
         make_client("localhost:8000")
+
+
+@pytest.mark.parametrize("address", ["http://me:hidden@host/v1", "http://host/v1?token=hidden", "host:8000"])
+def test_the_environments_address_is_checked_too(
+    make_client: MakeClient, monkeypatch: pytest.MonkeyPatch, address: str
+) -> None:
+    monkeypatch.setenv("OPENAI_BASE_URL", address)
+    with pytest.raises(EndpointError, match="OPENAI_BASE_URL") as caught:
+        make_client("")
+    assert "hidden" not in str(caught.value)
+
+
+def test_a_key_with_strange_characters_is_told_and_not_shown(make_client: MakeClient) -> None:
+    with pytest.raises(EndpointError, match="strange characters") as caught:
+        make_client("http://127.0.0.1:9/v1", key="sk-\u2026secret")
+    assert "secret" not in str(caught.value)
+    with LlmServer(key="sk-right") as server:
+        assert make_client(server.url, key="sk-right\n").connect().model == "tiny"
