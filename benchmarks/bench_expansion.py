@@ -20,6 +20,7 @@ import numpy as np
 import augury
 from augury.evaluation.beir import load_qrels, load_queries
 from augury.evaluation.measure import measure, to_run
+from augury.schemas.expansion import ExpansionProfile
 from augury.schemas.hit import SearchResult
 from augury.schemas.profile import Profile
 
@@ -66,10 +67,10 @@ def main() -> None:
 
 
 def changed(profile: Profile, url: str, query_weight: float) -> Profile:
-    """The index's profile with this server and this share of the query."""
+    """The index's profile with this server, the default expansion and this share of the query."""
     changes = profile.model_dump()
     changes["llm"]["base_url"] = url or changes["llm"]["base_url"]
-    changes["expansion"]["query_weight"] = query_weight
+    changes["expansion"] = ExpansionProfile(query_weight=query_weight)
     return Profile.model_validate(changes)
 
 

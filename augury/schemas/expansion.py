@@ -25,7 +25,7 @@ class ExpansionProfile(BaseModel):
     mode: ExpandMode = "off"
     passages: int = Field(default=1, ge=1, le=32, description="passages written per query")
     query_weight: float = Field(default=0.5, ge=0, le=1, description="share of the query in the mean")
-    sampling: Sampling = Sampling(max_tokens=128, temperature=1.0, top_p=0.9)
+    sampling: Sampling = Sampling(max_tokens=96, temperature=1.0, top_p=0.9)
     unsure_below: float = Field(default=0.5, description="auto expands where the best score is less")
 
 

@@ -51,14 +51,18 @@ class LlmProfile(BaseModel):
 
 
 class Sampling(BaseModel):
-    """``Sampling(max_tokens=256, temperature=1.0)``: how an answer is drawn."""
+    """``Sampling(max_tokens=256, temperature=1.0)``: how an answer is drawn.
+
+    A seed is sent only where one is set: vLLM on a CPU ends with "CPU Generator does not use offset" over
+    seeded requests whose prompt it reads in parts. What was drawn once is kept either way.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     max_tokens: int = Field(ge=1)
     temperature: float = Field(default=0.0, ge=0)
     top_p: float = Field(default=1.0, gt=0, le=1)
-    seed: int = 0
+    seed: int | None = None
 
 
 class EndpointSpeed(BaseModel):

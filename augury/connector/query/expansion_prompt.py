@@ -27,13 +27,14 @@ _LEAD_IN = re.compile(
 
 
 def expansion_chats(query: str, sampling: Sampling, passages: int) -> list[Chat]:
-    """One request for each passage; only the seed differs."""
+    """One request for each passage; only the number of the draw differs."""
     return [
         Chat(
             system="",
             template=TEMPLATE,
             text=query,
-            sampling=sampling.model_copy(update={"seed": sampling.seed + number}),
+            sampling=sampling,
+            draw=number,
             text_tokens=_QUERY_TOKENS,
             whole=False,
         )

@@ -29,6 +29,7 @@ class Chat:
         template: the user's message; ``{text}`` stands for the text.
         examples: texts and the answers to them, shown first; small models go by these more than by words.
         text: what it is done to. What does not fit the model's context is cut off its end.
+        draw: the number of the answer, where several are drawn for one text.
         text_tokens: more of it than this is never sent.
         schema: JSON schema of the answer, or None for free text.
         whole: an answer that ``max_tokens`` cut off is no answer.
@@ -42,6 +43,7 @@ class Chat:
     schema: dict[str, Any] | None = None
     whole: bool = True
     examples: tuple[tuple[str, str], ...] = ()
+    draw: int = 0
 
     def key(self, model: str, *, context: int = 0) -> CacheKey:
         """What its answer is kept under; with the model's ``context`` where that cut the text."""
@@ -49,7 +51,7 @@ class Chat:
             content=digest(self.text),
             model=model,
             prompt=digest(_VERSION, self.prompt, self.schema, self.text_tokens, self.whole, context),
-            sampling=digest(self.sampling.model_dump()),
+            sampling=digest(self.sampling.model_dump(), self.draw),
         )
 
     @property

@@ -39,7 +39,9 @@ class Dialect:
         sampling = chat.sampling
         request: dict[str, Any] = {self._limit: sampling.max_tokens}
         temperature = max(sampling.temperature, _REPAIR_TEMPERATURE) if repair else sampling.temperature
-        options = {"temperature": temperature, "top_p": sampling.top_p, "seed": sampling.seed}
+        options: dict[str, Any] = {"temperature": temperature, "top_p": sampling.top_p}
+        if sampling.seed is not None:
+            options["seed"] = sampling.seed + chat.draw
         request.update({name: value for name, value in options.items() if name not in self._left_out})
         if chat.schema is not None and self._schema != _NONE:
             schema = chat.schema if self._schema == _WHOLE else without_lengths(chat.schema)

@@ -106,7 +106,7 @@ def test_several_passages_are_asked_for_and_kept(tmp_path: Path, server: LlmServ
     with opened(tmp_path / "index", server.url, passages=3) as index:
         expansion = result(index, "why salt", expand="llm").expansion
         assert expansion is not None and len(expansion.passages) == 3
-        assert sorted(request["seed"] for request in server.requests) == [0, 1, 2]
+        assert len(server.requests) == 3
     with opened(tmp_path / "index", server.url, passages=3) as index:
         assert result(index, "why salt", expand="llm").expansion == expansion
     assert len(server.requests) == 3

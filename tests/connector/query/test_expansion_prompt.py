@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from augury.connector.query.expansion_prompt import expansion_chats, parse_passage
+from augury.models.llm.dialect import Dialect
 from augury.schemas.llm import Sampling
 
 PASSAGE = "Salt slows yeast because it draws water out of the cells."
@@ -51,6 +52,7 @@ def test_nothing_is_refused(text: str) -> None:
 
 def test_each_passage_is_drawn_anew() -> None:
     chats = expansion_chats("why salt", Sampling(max_tokens=9, temperature=1, seed=5), 3)
-    assert [chat.sampling.seed for chat in chats] == [5, 6, 7]
+    assert [Dialect().request(chat)["seed"] for chat in chats] == [5, 6, 7]
+    assert "seed" not in Dialect().request(expansion_chats("why salt", Sampling(max_tokens=9), 1)[0])
     assert len({chat.key("m") for chat in chats}) == 3
     assert all("why salt" in str(chat.messages(chat.text)[-1]["content"]) for chat in chats)
