@@ -67,7 +67,8 @@ def server() -> Iterator[LlmServer]:
 
 def opened(where: Path, url: str = "", rules: Path | None = None, **expansion: Any) -> augury.Index:
     profile = Profile(
-        llm=LlmProfile(base_url=url, timeout=2, attempts=1), expansion=ExpansionProfile(**expansion)
+        llm=LlmProfile(base_url=url, timeout=2, attempts=1),
+        expansion=ExpansionProfile(**{"query_weight": 0.5, **expansion}),
     )
     index = augury.open(where, profile=profile, dense=Recording(), sparse=RecordingSparse(), rules=rules)
     index.ingest([augury.Document(id=name, text=text) for name, text in TEXTS.items()])
