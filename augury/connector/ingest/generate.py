@@ -12,6 +12,7 @@ from ...schemas.profile import Profile
 from ...schemas.report import IngestReport
 from .chunk import chunk
 from .generator import Generated, ScenarioGenerator
+from .pipeline import finished
 from .readable import Readable, SourceItem
 from .seen import SeenIds
 from .tally import OnError, Tally
@@ -44,7 +45,6 @@ def generate(
     readable = Readable(tally, seen)
     passages = (passage for document, _ in readable(source) for passage in chunk(document, profile.chunk))
     part = output.with_name(f"{output.name}.part")
-    seconds: dict[str, float] = {}
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with part.open("w", encoding="utf-8") as lines:
@@ -55,15 +55,12 @@ def generate(
         part.replace(output)
     except AuguryError as error:
         tally.report.stopped = True
-        error.report = _finished(tally, generator, seconds)
-        part.unlink(missing_ok=True)
-        raise
-    except BaseException:
-        part.unlink(missing_ok=True)
+        error.report = finished(tally, generator, {})
         raise
     finally:
+        part.unlink(missing_ok=True)  # where it has not become the output
         seen.close()
-    return _finished(tally, generator, seconds)
+    return finished(tally, generator, {})
 
 
 def _lines(generated: Iterable[Generated], tally: Tally) -> Iterator[str]:
@@ -88,9 +85,3 @@ def _lines(generated: Iterable[Generated], tally: Tally) -> Iterator[str]:
 def _failure(passage: Passage, error: AuguryError) -> DocumentError:
     what = f"Document {passage.doc_id!r}, passage {passage.chunk + 1} of {passage.chunks}: {error.what}"
     return DocumentError(what, error.fix, doc_id=passage.doc_id, source=passage.source)
-
-
-def _finished(tally: Tally, generator: ScenarioGenerator, seconds: dict[str, float]) -> IngestReport:
-    tally.report.llm = generator.usage
-    tally.report.notes.extend(generator.notes())
-    return tally.finish(seconds)

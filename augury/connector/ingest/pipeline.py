@@ -94,7 +94,7 @@ def ingest(
         store.flush()
     except AuguryError as error:
         tally.report.stopped = True
-        error.report = _finished(tally, scenarios, seconds)
+        error.report = finished(tally, scenarios, seconds)
         raise
     finally:
         if asking:
@@ -105,10 +105,11 @@ def ingest(
             f"{tally.report.scenarios.missing} passages changed and the scenarios of their old text were not "
             "kept; make new ones with --scenarios FILE."
         )
-    return _finished(tally, scenarios, seconds)
+    return finished(tally, scenarios, seconds)
 
 
-def _finished(tally: Tally, source: ScenarioSource | None, seconds: dict[str, float]) -> IngestReport:
+def finished(tally: Tally, source: ScenarioSource | None, seconds: dict[str, float]) -> IngestReport:
+    """The report, with what the scenario source has to say and what its LLM did."""
     if source is not None:
         tally.report.notes.extend(source.notes())
     if isinstance(source, ScenarioGenerator):

@@ -8,6 +8,7 @@ are this project's own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -103,6 +104,7 @@ EXAMPLE_ANSWER = Analysis(
 """A small model that copies this into its answer is caught by the floor: it is about no other document."""
 
 
+@lru_cache
 def answer_schema(needs: int) -> dict[str, Any]:
     """JSON schema of ``Analysis`` in the strict form, with at most ``needs`` scenarios and at least half of
     them: small models like to end a list before it began."""
