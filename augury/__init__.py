@@ -12,21 +12,24 @@
 
 from ._version import __version__
 from .connector.index import Index, open
+from .connector.query.async_retriever import AsyncRetriever
 from .connector.query.planner import QueryPlanner, SearchOptions
 from .connector.query.retriever import Retriever
 from .connector.query.where import where
 from .connector.sources import Fields, Source, open_source
 from .errors import AuguryError
 from .schemas.document import Document, Passage
-from .schemas.hit import Hit, SearchResult
+from .schemas.hit import Explanation, Hit, SearchResult
 from .schemas.plan import QueryPlan
 from .schemas.profile import Profile
 from .schemas.report import IngestReport
 from .schemas.scenario import Scenario
 
 __all__ = [
+    "AsyncRetriever",
     "AuguryError",
     "Document",
+    "Explanation",
     "Fields",
     "Hit",
     "Index",

@@ -102,14 +102,13 @@ def when_to_expand(
 
 def best_score(result: SearchResult) -> float:
     """The scenarios branch's best score."""
-    return max(
-        (hit.branches["scenarios"].score for hit in result.hits if "scenarios" in hit.branches), default=0
-    )
+    places = (hit.explanation.branches.get("scenarios") for hit in result.hits)
+    return max((place.score for place in places if place), default=0)
 
 
 def in_both(result: SearchResult) -> int:
     """Hits that both branches have among their best ten."""
-    places = [[place.rank for place in hit.branches.values()] for hit in result.hits]
+    places = [[place.rank for place in hit.explanation.branches.values()] for hit in result.hits]
     return sum(len(ranks) == 2 and max(ranks) <= TOP for ranks in places)
 
 

@@ -44,7 +44,7 @@ def p50_ms(calls: dict[str, Callable[[str], object]], queries: list[str]) -> dic
 
 def bare_engine(index: augury.Index, queries: list[str]) -> Callable[[str], object]:
     """The engine's own call for a query's branches, with everything before and after it left out."""
-    dense, sparse = index.dense, index.sparse
+    dense, sparse = index.models.dense, index.models.sparse
     assert isinstance(index.store, EdgeStore) and sparse is not None
     shard = index.store._shard  # what the store wraps is what is measured here
     assert shard is not None

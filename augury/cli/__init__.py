@@ -6,7 +6,7 @@ import click
 
 from .._version import __version__
 from .generate import generate
-from .index import refold, status
+from .index import filter_field, refold, status
 from .ingest import ingest
 from .llm import llm
 from .models import models
@@ -27,5 +27,5 @@ def main() -> None:
     """
 
 
-for command in (ingest, search, status, refold, generate, llm, models):
+for command in (ingest, search, status, refold, filter_field, generate, llm, models):
     main.add_command(command)

@@ -1,9 +1,10 @@
-"""``augury status`` and ``augury refold``."""
+"""``augury status``, ``augury refold`` and ``augury filter-field``."""
 
 from __future__ import annotations
 
 import click
 
+from .options import typed_fields
 from .terminal import console, echo_json, json_option, plain, progress
 
 
@@ -35,6 +36,10 @@ def status(where: str, as_json: bool) -> None:
         ),
         "dense": f"{profile.dense.model} ({profile.dense.dim} dims, {profile.dense.revision[:12]})",
         "sparse": f"{profile.sparse.model} ({profile.sparse.revision[:12]})" if profile.sparse else "none",
+        "hypencoder": f"{profile.hypencoder.model} ({profile.hypencoder.dim} dims, reads its "
+        f"{profile.hypencoder.reads} vectors)"
+        if profile.hypencoder
+        else "",
         "chunks": f"{profile.chunk.mode}, {profile.chunk.min_chars} to {profile.chunk.max_chars} characters"
         if profile.chunk.mode != "none"
         else "none, each document is one passage",
@@ -80,3 +85,27 @@ def refold(where: str, alpha: float, quiet: bool, as_json: bool) -> None:
         console().print(
             f"{plain(where)} is folded with alpha {alpha:g} (before: {before:g}); {total} passages"
         )
+
+
+@click.command("filter-field", short_help="Index metadata fields for filters.")
+@click.argument("where", metavar="INDEX")
+@click.argument("fields", nargs=-1, required=True, metavar="FIELD:TYPE...")
+@json_option
+def filter_field(where: str, fields: tuple[str, ...], as_json: bool) -> None:
+    """Make payload indexes for metadata fields of INDEX, so that filters by them need not read every
+    passage. A field that is indexed already stays as it is.
+
+    \b
+    augury filter-field my-index year:integer country:keyword
+    """
+    from .. import open as open_index
+
+    wanted = typed_fields(fields)
+    with open_index(where, create=False) as index:
+        index.add_filter_fields(wanted)
+        indexes = dict(index.status().payload_indexes)
+    if as_json:
+        echo_json({"index": where, "payload_indexes": indexes})
+    else:
+        named = ", ".join(f"{name} ({kind})" for name, kind in wanted.items())
+        console().print(f"{plain(where)} is indexed by {plain(named)}")

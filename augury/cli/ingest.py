@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..schemas.collection import IndexKind
-from .options import chunk_options, llm_options, run_options, set_chunk, set_given, set_llm, source_options
+from .options import (
+    chunk_options,
+    llm_options,
+    run_options,
+    set_chunk,
+    set_given,
+    set_llm,
+    source_options,
+    typed_fields,
+)
 from .terminal import console, echo_json, json_option, plain, progress
 
 if TYPE_CHECKING:
@@ -36,6 +44,14 @@ if TYPE_CHECKING:
 @click.option("--dense", metavar="MODEL", help="Dense model: starter:minilm, a folder, or a hub name.")
 @click.option(
     "--sparse", metavar="MODEL|bm25|none", help="Sparse model: starter:splade-tiny, bm25, none, ..."
+)
+@click.option(
+    "--hypencoder", metavar="MODEL", help="Rerank searches by the q-nets of this model: a folder or hub name."
+)
+@click.option(
+    "--hypencoder-reads",
+    type=click.Choice(["own", "dense"]),
+    help="The vectors its q-nets read: their own, written beside the others, or the dense ones.",
 )
 @chunk_options
 @llm_options
@@ -78,6 +94,7 @@ def ingest(
     augury ingest docs/ --to my-index
     augury ingest books.csv --to my-index --id-field isbn --text-field blurb
     augury ingest corpus/ --to my-index --chunk none --scenarios scenarios.jsonl
+    augury ingest corpus/ --to my-index --hypencoder jfkback/hypencoder.6_layer
     augury ingest corpus/ --to my-index --scenarios llm --llm-url http://localhost:8000/v1
     zcat dump.jsonl.gz | augury ingest - --to http://localhost:6333/kb --json
     """
@@ -128,6 +145,8 @@ def chosen(
     needs: int | None,
     dense: str | None,
     sparse: str | None,
+    hypencoder: str | None,
+    hypencoder_reads: str | None,
     llm_url: str | None,
     llm_model: str | None,
     llm_concurrency: int | None,
@@ -145,15 +164,13 @@ def chosen(
     set_llm(changes, llm_url, llm_model, llm_concurrency, llm_timeout)
     set_given(changes["scenarios"], alpha=alpha)
     set_given(changes["generation"], needs=needs)
-    for field in filter_fields:
-        name, separator, kind = field.rpartition(":")
-        if not separator:
-            raise click.UsageError(f"--filter-field {field} lacks its type. Write it as {field}:keyword.")
-        if kind not in get_args(IndexKind):
-            raise click.UsageError(
-                f"{kind} is no type of --filter-field. Use {', '.join(get_args(IndexKind))}."
-            )
-        changes["indexes"][name if name.startswith("metadata.") else f"metadata.{name}"] = kind
+    changes["indexes"].update(typed_fields(filter_fields))
+    if hypencoder is not None and (changes["hypencoder"] or {}).get("model") != hypencoder:
+        changes["hypencoder"] = {"model": hypencoder}
+    if hypencoder is not None and changes["rerank"]["by"] is None:
+        changes["rerank"]["by"] = "hypencoder"
+    if hypencoder_reads is not None and changes["hypencoder"]:
+        changes["hypencoder"]["reads"] = hypencoder_reads
     return type(profile).model_validate(changes)
 
 

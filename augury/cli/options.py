@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast, get_args
 
 import click
+
+from ..schemas.collection import IndexKind
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -80,6 +82,19 @@ run_options = _all(
     click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
 )
 """How a long run behaves: ``on_error``, ``dead_letters``, ``quiet``."""
+
+
+def typed_fields(fields: Iterable[str]) -> dict[str, IndexKind]:
+    """``typed_fields(["year:integer"])``: metadata fields with the kind of their payload index."""
+    found: dict[str, IndexKind] = {}
+    for field in fields:
+        name, separator, kind = field.rpartition(":")
+        if not separator or not name:
+            raise click.UsageError(f"{field} lacks its type. Write it as {field.rstrip(':')}:keyword.")
+        if kind not in get_args(IndexKind):
+            raise click.UsageError(f"{kind} is no type of a field. Use {', '.join(get_args(IndexKind))}.")
+        found[name if name.startswith("metadata.") else f"metadata.{name}"] = cast(IndexKind, kind)
+    return found
 
 
 def set_given(part: dict[str, Any], **values: Any) -> None:

@@ -7,38 +7,40 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ..errors import FilterError
+from ..errors import AuguryError, FilterError
 from .options import llm_options, set_llm
-from .terminal import console, echo_json, json_option, plain, without_controls
+from .settings import Settings
+from .show import show
+from .terminal import echo_json, error_json, json_option
 
 if TYPE_CHECKING:
-    from ..schemas.expansion import Expansion
-    from ..schemas.hit import Hit, SearchResult
+    from ..connector.index import Index
     from ..schemas.profile import Profile
 
-_SNIPPET_CHARS = 240
 _MOST_HITS = 10_000
 
 
-def _branches(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...] | None:
+def _read(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    """An option that is written as ``:set`` of the prompt writes it."""
     if value is None:
         return None
-    names = tuple(name.strip() for name in value.split(",") if name.strip())
-    unknown = [name for name in names if name not in ("scenarios", "dense", "sparse")]
-    if unknown or not names:
-        raise click.BadParameter(f"{value!r} is not a list of scenarios, dense and sparse.")
-    return names
+    settings = Settings()
+    try:
+        settings.set(str(parameter.name), value)
+    except AuguryError as error:
+        raise click.BadParameter(str(error), ctx, parameter) from error
+    return getattr(settings, str(parameter.name))
 
 
 @click.command()
 @click.argument("where", metavar="INDEX")
-@click.argument("query")
+@click.argument("query", required=False)
 @click.option(
     "--limit", "-n", type=click.IntRange(1, _MOST_HITS), default=10, show_default=True, help="Most hits."
 )
 @click.option(
     "--branches",
-    callback=_branches,
+    callback=_read,
     metavar="NAME,...",
     help="Any of scenarios, dense, sparse  [default: the index's]",
 )
@@ -47,8 +49,30 @@ def _branches(_: click.Context, __: click.Parameter, value: str | None) -> tuple
 )
 @click.option("--filter", "filter_json", metavar="JSON", help="A Qdrant filter as JSON.")
 @click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios.")
-@click.option("--fusion", type=click.Choice(["rrf", "dbsf"]), help="How branches are fused.")
+@click.option("--fusion", type=click.Choice(["rrf", "dbsf", "weighted"]), help="How branches are fused.")
+@click.option(
+    "--weights", callback=_read, metavar="NAME=NUMBER,...", help="Weights of the branches when fused."
+)
 @click.option("--candidates", type=click.IntRange(1, _MOST_HITS), help="Passages taken from each branch.")
+@click.option(
+    "--rerank",
+    type=click.IntRange(0, _MOST_HITS),
+    metavar="N",
+    help="Score the best N candidates again; 0 for none  [default: the index's]",
+)
+@click.option(
+    "--reranker",
+    type=click.Choice(["hypencoder", "cross-encoder"]),
+    help="By what  [default: the index's, or the one that is named]",
+)
+@click.option(
+    "--rerank-weight", type=click.FloatRange(0, 1), help="The reranker's share of the score  [default: 0.5]"
+)
+@click.option("--hypencoder", metavar="MODEL", help="A Hypencoder that reads the index's dense vectors.")
+@click.option("--cross-encoder", metavar="MODEL", help="A cross-encoder: a folder or a hub name.")
+@click.option(
+    "--diversity", type=click.FloatRange(0, 1), help="How much a hit loses for being like those before it."
+)
 @click.option(
     "--expand",
     type=click.Choice(["off", "rules", "llm", "auto"]),
@@ -57,24 +81,26 @@ def _branches(_: click.Context, __: click.Parameter, value: str | None) -> tuple
 @click.option("--rules", metavar="FILE", help="A TOML file of abbreviations and synonyms.")
 @llm_options
 @click.option("--passages", is_flag=True, help="One hit per passage instead of per document.")
+@click.option("--explain", is_flag=True, help="Say where each stage put each hit, the plan, and timings.")
 @json_option
 def search(
     where: str,
-    query: str,
-    limit: int,
-    branches: Any,
+    query: str | None,
     clauses: tuple[str, ...],
     filter_json: str | None,
-    alpha: float | None,
-    fusion: Any,
-    candidates: int | None,
-    expand: Any,
+    hypencoder: str | None,
+    cross_encoder: str | None,
     rules: str | None,
     passages: bool,
     as_json: bool,
-    **llm: Any,
+    llm_url: str | None,
+    llm_model: str | None,
+    llm_concurrency: int | None,
+    llm_timeout: float | None,
+    **choices: Any,
 ) -> None:
-    """Search INDEX for QUERY.
+    """Search INDEX for QUERY. Without QUERY a prompt opens, or queries are read from standard input, one a
+    line; there, :help tells what else a line can be.
 
     Fused scores depend on the lists they were fused from: compare them within one search only.
 
@@ -83,92 +109,74 @@ def search(
 
     \b
     augury search my-index "my cake collapsed in the middle"
+    augury search my-index
     augury search my-index "tax on a second flat" --where 'year>=2020' --where country=France
     augury search my-index "turbulent flow" --branches dense -n 100 --json
+    augury search my-index "turbulent flow" --explain
+    augury search my-index "tired all day" --rerank 50 --cross-encoder cross-encoder/ms-marco-MiniLM-L6-v2
     augury search my-index "BL transition" --rules rules.toml
     augury search my-index "why do wings flutter" --expand llm --llm-url http://localhost:8000/v1
     augury search my-index "a need" --filter '{"must": [{"key": "metadata.tags", "match": {"any": ["a"]}}]}'
     """
-    from .. import SearchOptions
     from .. import open as open_index
-    from .. import where as where_filter
 
-    if expand == "rules" and rules is None:
+    settings = Settings(**choices, clauses=clauses, base_filter=_parsed(filter_json), group=not passages)
+    if settings.expand == "rules" and rules is None:
         raise click.UsageError("--expand rules needs a table. Name it with --rules FILE.")
-    filter = where_filter(clauses, _parsed(filter_json))
-    options = SearchOptions(
-        limit=limit,
-        branches=branches,
-        filter=filter,
-        alpha=alpha,
-        fusion=fusion,
-        candidates=candidates,
-        expand=expand,
-        group=not passages,
-    )
-    with open_index(
-        where, create=False, profile=lambda profile: _with_llm(profile, **llm), rules=rules
-    ) as index:
-        if rules and expand is None and index.profile.expansion.mode == "off":
-            options = options.model_copy(update={"expand": "rules"})
-        result = index.retriever.search(query, options)
+    if hypencoder and cross_encoder:
+        raise click.UsageError("Only one reranker can be named: --hypencoder or --cross-encoder.")
+    settings.options()  # a wrong condition costs no loading of models
+
+    def chosen(profile: Profile) -> Profile:
+        changes = profile.model_dump()
+        set_llm(changes, llm_url, llm_model, llm_concurrency, llm_timeout)
+        if cross_encoder:
+            changes["rerank"].update(by="cross-encoder", cross_encoder=cross_encoder)
+        if hypencoder:
+            changes["rerank"]["by"] = "hypencoder"
+            if hypencoder != (changes["hypencoder"] or {}).get("model"):
+                changes["hypencoder"] = {"model": hypencoder, "reads": "dense"}
+        return type(profile).model_validate(changes)
+
+    with open_index(where, create=False, profile=chosen, rules=rules) as index:
+        if rules and settings.expand is None and index.profile.expansion.mode == "off":
+            settings.expand = "rules"
+        if query is not None:
+            _one(index, query, settings, as_json=as_json)
+        elif _many(index, settings, as_json=as_json):
+            raise SystemExit(1)
+
+
+def _one(index: Index, query: str, settings: Settings, *, as_json: bool) -> None:
+    result = index.retriever.search(query, settings.options())
     if as_json:
-        echo_json(result.model_dump(mode="json"))
-    elif console().is_terminal:
-        show(result)
+        left_out = None if settings.explain else {"plan"}
+        echo_json(result.model_dump(mode="json", exclude=left_out))
     else:
-        for rank, hit in enumerate(result.hits, start=1):
-            click.echo("\t".join(_cells(rank, hit)))
-        if not result.hits:
-            click.echo("No hit.", err=True)
-        if result.expansion and result.expansion.note:
-            click.echo(without_controls(result.expansion.note), err=True)
+        show(result, explain=settings.explain)
 
 
-def show(result: SearchResult) -> None:
-    """The hits for a person."""
-    out = console()
-    for rank, hit in enumerate(result.hits, start=1):
-        heading = plain(hit.title or hit.doc_id)
-        out.print(f"[bold cyan]{rank:>2}[/] [bold]{heading}[/]  [dim]{plain(hit.doc_id)}[/]")
-        places = "  ".join(
-            f"{name} #{place.rank} ({place.score:.3f})" for name, place in hit.branches.items()
-        )
-        out.print(f"   [dim]{hit.score:.4f}  {places}[/]")
-        if hit.scenario:
-            out.print(f"   [green]{hit.scenario.similarity:.2f}[/] {plain(hit.scenario.need)}")
-        snippet = without_controls(hit.text)
-        out.print(f"   {plain(snippet[:_SNIPPET_CHARS])}{'…' if len(snippet) > _SNIPPET_CHARS else ''}")
-    if not result.hits:
-        out.print("No hit. Widen the filter, or see what is there: augury status INDEX")
-    if result.expansion:
-        show_expansion(result.expansion)
-    spent = "  ".join(f"{stage} {ms:.0f}" for stage, ms in result.timings_ms.items())
-    out.print(f"[dim]ms: {spent}[/]")
+def _many(index: Index, settings: Settings, *, as_json: bool) -> int:
+    """The prompt; how many lines failed."""
+    from ..connector.query.filter_fields import metadata_fields
+    from .prompt import run
 
+    retriever = index.retriever
 
-def show_expansion(expansion: Expansion) -> None:
-    """What was added to the query, for a person."""
-    out = console()
-    if expansion.unsure is not None:
-        out.print(f"[dim]The first search was {'unsure' if expansion.unsure else 'sure'}.[/]")
-    for text in (expansion.rules, *expansion.passages):
-        if text:
-            out.print(f"[magenta]expanded[/] {plain(text)}")
-    if expansion.note:
-        out.print(f"[yellow]note[/] {plain(expansion.note)}")
+    def one(query: str) -> None:
+        try:
+            _one(index, query, settings, as_json=as_json)
+        except AuguryError as error:
+            if as_json:  # every query has its line
+                echo_json({"query": query, "error": error_json(error)})
+            raise
 
-
-def _with_llm(profile: Profile, **llm: Any) -> Profile:
-    changes = profile.model_dump()
-    set_llm(changes, **llm)
-    return type(profile).model_validate(changes)
-
-
-def _cells(rank: int, hit: Hit) -> list[str]:
-    scenario = (f"{hit.scenario.similarity:.4f}", hit.scenario.need) if hit.scenario else ("", "")
-    cells = [str(rank), f"{hit.score:.6f}", hit.doc_id, hit.title, *scenario]
-    return [without_controls(cell) for cell in cells]
+    return run(
+        one,
+        settings,
+        fields=metadata_fields(index.store, index.profile.payload_indexes),
+        plan=lambda query: retriever.plan(query, settings.options()).model_dump_json(indent=2),
+    )
 
 
 def _parsed(filter_json: str | None) -> dict[str, Any] | None:

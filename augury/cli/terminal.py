@@ -31,7 +31,7 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             raise Interrupted() from None
         except ValidationError as error:
-            sentence = "; ".join(_sentences(error))
+            sentence = "; ".join(sentences(error))
             if ctx.find_root().meta.get("augury.json"):
                 fix = "See the command's --help"
                 echo_json({"error": {"type": "UsageError", "what": sentence, "fix": fix}})
@@ -45,7 +45,7 @@ class Commands(click.Group):
             ) from error
         except AuguryError as error:
             if ctx.find_root().meta.get("augury.json"):
-                echo_json({**_report(error), "error": _as_json(error)})
+                echo_json({**_report(error), "error": error_json(error)})
             if isinstance(error, UsageError):
                 raise click.UsageError(str(error)) from error
             raise click.ClickException(str(error)) from error
@@ -137,7 +137,8 @@ def progress(label: str, total: int | None, *, quiet: bool) -> Iterator[Callable
         yield lambda done: bar.update(task, completed=done)
 
 
-def _as_json(error: AuguryError) -> dict[str, str]:
+def error_json(error: AuguryError) -> dict[str, str]:
+    """An error for machines."""
     return {"type": type(error).__name__, "what": error.what, "fix": error.fix}
 
 
@@ -145,7 +146,8 @@ def _report(error: AuguryError) -> dict[str, Any]:
     return error.report.model_dump(mode="json") if error.report is not None else {}
 
 
-def _sentences(error: ValidationError) -> list[str]:
+def sentences(error: ValidationError) -> list[str]:
+    """What pydantic found, a sentence for each problem."""
     return [
         f"{'.'.join(str(part) for part in problem['loc']) or 'options'}: "
         f"{problem['msg'].removeprefix('Value error, ')}"

@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from ..errors import IndexNotFound, IndexUnfinished, ModelMismatch, UsageError
+from ..errors import IndexNotFound, IndexUnfinished, UsageError
 from ..models.encoder import DenseEncoder, SparseEncoder
-from ..schemas.expansion import ExpandMode
+from ..models.reranker import TextReranker, VectorReranker
+from ..schemas.collection import IndexKind
 from ..schemas.hit import Hit
 from ..schemas.points import Filter
-from ..schemas.profile import BranchName, FusionKind, Profile
+from ..schemas.profile import Profile
 from ..schemas.report import IngestReport
 from ..schemas.status import IndexStatus
+from .index_models import IndexModels
 from .ingest.generator import ScenarioGenerator
 from .ingest.pipeline import ingest
 from .ingest.readable import SourceItem
 from .ingest.refold import refold
 from .ingest.scenario_source import ScenarioFile, ScenarioSource
 from .ingest.tally import OnError
+from .query.async_retriever import AsyncRetriever
 from .query.expand import Expander
 from .query.planner import SearchOptions
 from .query.retriever import Retriever
@@ -43,6 +46,8 @@ def open(
     create: bool = True,
     dense: DenseEncoder | None = None,
     sparse: SparseEncoder | None = None,
+    hypencoder: VectorReranker | None = None,
+    cross_encoder: TextReranker | None = None,
     api_key: str | None = None,
     rules: str | Path | None = None,
 ) -> Index:
@@ -53,7 +58,7 @@ def open(
         profile: the choices to make the index with, or a function that changes the ones it has. An
             index keeps the models and the alpha it was made with.
         create: make the index when it is not there; otherwise that is an ``IndexNotFound``.
-        dense, sparse: encoders of your own instead of those that the profile names.
+        dense, sparse, hypencoder, cross_encoder: models of your own instead of those the profile names.
         api_key: for a server; by default the environment variable ``QDRANT_API_KEY``.
         rules: a TOML file of abbreviations and synonyms for query expansion.
 
@@ -63,7 +68,15 @@ def open(
     store = open_store(where, create=create, api_key=api_key)
     try:
         return Index(
-            str(where), store, profile=profile, create=create, dense=dense, sparse=sparse, rules=rules
+            str(where),
+            store,
+            profile=profile,
+            create=create,
+            dense=dense,
+            sparse=sparse,
+            hypencoder=hypencoder,
+            cross_encoder=cross_encoder,
+            rules=rules,
         )
     except BaseException:
         store.close()
@@ -82,21 +95,29 @@ class Index:
         create: bool = True,
         dense: DenseEncoder | None = None,
         sparse: SparseEncoder | None = None,
+        hypencoder: VectorReranker | None = None,
+        cross_encoder: TextReranker | None = None,
         rules: str | Path | None = None,
     ) -> None:
         self.where = where
         self._rules = Rules.read(Path(rules)) if rules is not None else None
         self.store = store
-        self._own_dense = dense
-        self._own_sparse = sparse
+        self.models = IndexModels(
+            where,
+            lambda: self.profile,
+            dense=dense,
+            sparse=sparse,
+            hypencoder=hypencoder,
+            cross_encoder=cross_encoder,
+        )
         metadata = store.metadata() if store.exists() else None
         if metadata is None:
             self._refuse_foreign(create)
-            self.profile = self._named_after_own_encoders(_changed(Profile(), profile))
+            self.profile = self.models.named_in(_changed(Profile(), profile))
             self._made = False
         else:
             stored = stored_profile(self.where, metadata)
-            self.profile = reconcile(stored, self._named_after_own_encoders(_changed(stored, profile)))
+            self.profile = reconcile(stored, self.models.named_in(_changed(stored, profile)))
             self._made = True
 
     def ingest(
@@ -139,8 +160,9 @@ class Index:
                 documents,
                 self.store,
                 self.profile,
-                self.dense,
-                self.sparse,
+                self.models.dense,
+                self.models.sparse,
+                self.models.hypencoder if self.profile.own_hypencoder else None,
                 scenarios=source,
                 keep_scenarios=scenarios is None,
                 sync=sync,
@@ -154,47 +176,54 @@ class Index:
                 source.close()
 
     def search(
-        self,
-        query: str,
-        *,
-        limit: int = 10,
-        filter: Filter | None = None,
-        branches: tuple[BranchName, ...] | None = None,
-        alpha: float | None = None,
-        fusion: FusionKind | None = None,
-        expand: ExpandMode | None = None,
-        group: bool = True,
+        self, query: str, *, limit: int = 10, filter: Filter | None = None, **options: Any
     ) -> list[Hit]:
         """``index.search("a need", limit=5)`` returns the best documents.
 
         Args:
             filter: a Qdrant filter as a dict; metadata fields are under ``metadata.``.
-            branches: any of ``scenarios``, ``dense``, ``sparse``; by default what the profile says.
-            alpha: another weight of the passage against its scenarios, 0 to 1.
-            expand: ``rules``, ``llm`` (and rules), ``auto`` (where the first search is unsure) or ``off``.
-            group: one hit per document (default) or one per passage.
+            options: the other fields of ``SearchOptions``, such as ``branches``, ``alpha``, ``expand``,
+                ``rerank`` and ``group``; what is left out follows the profile.
         """
-        options = SearchOptions(
-            limit=limit,
-            filter=filter,
-            branches=branches,
-            alpha=alpha,
-            fusion=fusion,
-            expand=expand,
-            group=group,
-        )
-        return self.retriever.search(query, options).hits
+        return self.retriever.search(query, SearchOptions(limit=limit, filter=filter, **options)).hits
 
     @cached_property
     def retriever(self) -> Retriever:
-        """Searches with plans, timings and batches; loads the models."""
+        """Searches with plans, timings and batches; loads the models, the profile's reranker too."""
         self._refuse_unfinished()
         self._refuse_unmade()
-        return Retriever(self.store, self.profile, self.dense, self.sparse, self._expander)
+        if self.profile.rerank.by:
+            self.models.reranker(self.profile.rerank.by)
+        return Retriever(
+            self.store,
+            self.profile,
+            self.models.dense,
+            self.models.sparse,
+            self._expander,
+            self.models.reranker,
+        )
+
+    def async_retriever(self) -> AsyncRetriever:
+        """``async with index.async_retriever() as retriever: await retriever.search("a need")``.
+
+        A server is asked through an ``AsyncQdrantClient``, an embedded index in a worker thread.
+        """
+        return AsyncRetriever(self.retriever, self.store.awaitable())
 
     @cached_property
     def _expander(self) -> Expander:
         return Expander(self.profile.expansion, llm=self._impatient_llm, rules=self._rules)
+
+    def add_filter_fields(self, fields: Mapping[str, IndexKind]) -> None:
+        """``index.add_filter_fields({"metadata.year": "integer"})`` makes payload indexes for filters.
+
+        Raises ``UsageError`` where a field is indexed as something else.
+        """
+        self._refuse_unmade()
+        wanted = self.profile.model_copy(update={"indexes": {**self.profile.indexes, **fields}})
+        self.profile = reconcile(self.profile, wanted)
+        self.__dict__.pop("retriever", None)
+        self.make()
 
     def refold(self, alpha: float, *, progress: Callable[[int, int], None] | None = None) -> None:
         """Give the index another alpha from its own vectors, without an encoder or an LLM."""
@@ -228,44 +257,9 @@ class Index:
             profile=self.profile,
         )
 
-    @cached_property
-    def dense(self) -> DenseEncoder:
-        """The dense encoder, checked against the one the index was made with."""
-        wanted = self.profile.dense
-        encoder = self._own_dense
-        if encoder is None:
-            from ..models.dense import load_dense
-
-            encoder = load_dense(
-                wanted.model, query_prompt=wanted.query_prompt, document_prompt=wanted.document_prompt
-            )
-        _check_revision(self.where, "dense", wanted.model, wanted.revision, encoder.revision)
-        return encoder
-
-    @cached_property
-    def sparse(self) -> SparseEncoder | None:
-        """The sparse encoder, checked like the dense one; None if the profile has none."""
-        wanted = self.profile.sparse
-        if wanted is None:
-            return None
-        encoder = self._own_sparse
-        if encoder is None:
-            from ..models.sparse import load_sparse
-
-            encoder = load_sparse(wanted.model)
-        _check_revision(self.where, "sparse", wanted.model, wanted.revision, encoder.revision)
-        return encoder
-
     def make(self) -> None:
         """Make the collection and store the profile, where that has not been done or they changed."""
-        if not self._made:
-            dense = self.profile.dense.model_copy(
-                update={"revision": self.dense.revision, "dim": self.dense.dim}
-            )
-            sparse = self.profile.sparse
-            if sparse is not None and self.sparse is not None:
-                sparse = sparse.model_copy(update={"revision": self.sparse.revision, "idf": self.sparse.idf})
-            self.profile = self.profile.model_copy(update={"dense": dense, "sparse": sparse})
+        self.profile = self.models.recorded_in(self.profile)
         self.store.ensure(self.profile.collection())
         profile = without_address(self.profile).model_dump(mode="json")
         if not self._made or self.store.metadata() != profile:
@@ -290,14 +284,6 @@ class Index:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _named_after_own_encoders(self, profile: Profile) -> Profile:
-        update: dict[str, Any] = {}
-        if self._own_dense is not None:
-            update["dense"] = profile.dense.model_copy(update={"model": self._own_dense.name})
-        if self._own_sparse is not None and profile.sparse is not None:
-            update["sparse"] = profile.sparse.model_copy(update={"model": self._own_sparse.name})
-        return profile.model_copy(update=update)
 
     def _scenario_source(self, scenarios: ScenarioSource | str | Path | None) -> ScenarioSource | None:
         if scenarios is None or scenarios == "none":
@@ -351,15 +337,6 @@ def _changed(profile: Profile, change: ProfileChange | None) -> Profile:
     if change is None:
         return profile
     return change if isinstance(change, Profile) else change(profile)
-
-
-def _check_revision(where: str, kind: str, model: str, stored: str, loaded: str) -> None:
-    if stored and stored != loaded:
-        raise ModelMismatch(
-            f"{where} was made with revision {stored[:12]} of the {kind} model {model}, "
-            f"but the one found here is {loaded[:12]}",
-            "Bring back that revision, or ingest into a new index",
-        )
 
 
 def _bytes_on_disk(folder: Path) -> int:

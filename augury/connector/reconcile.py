@@ -41,6 +41,12 @@ def reconcile(stored: Profile, wanted: Profile) -> Profile:
                 f"The index was made with the {kind} model {before}, not with {after}",
                 f"Leave out --{kind}, or ingest into a new index",
             )
+    own = [part.own_hypencoder.model if part.own_hypencoder else "" for part in (stored, wanted)]
+    if own[0] != own[1]:
+        raise ModelMismatch(
+            f"The index was made with the hypencoder {own[0] or 'none'}, not with {own[1] or 'none'}",
+            "Leave out --hypencoder, name one that reads the dense vectors, or ingest into a new index",
+        )
     prompts = [(part.query_prompt, part.document_prompt) for part in (stored.dense, wanted.dense)]
     if prompts[0] != prompts[1]:
         raise ModelMismatch(
@@ -62,4 +68,8 @@ def reconcile(stored: Profile, wanted: Profile) -> Profile:
         raise UsageError(
             "The vector names and the id namespace of an index cannot change", "Ingest into a new index"
         )
-    return wanted.model_copy(update={"dense": stored.dense, "sparse": stored.sparse})
+    same: dict[str, Any] = {"dense": stored.dense, "sparse": stored.sparse}
+    hypencoder = stored.hypencoder
+    if hypencoder and wanted.hypencoder and hypencoder.model == wanted.hypencoder.model:
+        same["hypencoder"] = hypencoder
+    return wanted.model_copy(update=same)

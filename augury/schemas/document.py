@@ -59,4 +59,9 @@ class Passage(BaseModel):
     @property
     def encoder_text(self) -> str:
         """Title and text, as the encoders read them."""
-        return f"{self.title} {self.text}".strip() if self.title else self.text
+        return encoder_text(self.title, self.text)
+
+
+def encoder_text(title: str, text: str) -> str:
+    """``encoder_text("Trap seals", "The U-shaped bend ...")``: what the models read of a passage."""
+    return f"{title} {text}".strip() if title else text

@@ -7,6 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from .expansion import Expansion
+from .plan import QueryPlan
 from .profile import BranchName
 
 
@@ -21,8 +22,8 @@ class MatchedScenario(BaseModel):
     similarity: float
 
 
-class BranchScore(BaseModel):
-    """Where a branch put the passage: ``rank`` counts from 1 among its candidates."""
+class Place(BaseModel):
+    """Where a stage put the passage: ``rank`` counts from 1 among that stage's candidates."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -30,10 +31,31 @@ class BranchScore(BaseModel):
     score: float
 
 
+class Explanation(BaseModel):
+    """Why a hit is where it is: its place after each stage of the plan.
+
+    Attributes:
+        branches: by branch; a branch that did not find the passage is absent.
+        fused: among all candidates, before anything was reranked or grouped.
+        reranked: by the q-net's or the cross-encoder's score alone; None where it was not scored again.
+        diversified: by what diversity left of its score; None without diversity.
+        scenario: the scenario nearest to the query.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    branches: dict[BranchName, Place] = Field(default_factory=dict)
+    fused: Place
+    reranked: Place | None = None
+    diversified: Place | None = None
+    scenario: MatchedScenario | None = None
+
+
 class Hit(BaseModel):
     """One document (or, ungrouped, one passage) that answers the query, best first.
 
-    ``branches`` holds the branches that found it; a branch that did not is absent.
+    ``score`` is the fused score, or where there was a reranker its blend with that; compare scores within
+    one search only.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -45,16 +67,26 @@ class Hit(BaseModel):
     chunk: int = 0
     source: str = ""
     metadata: dict[str, Any] = Field(default_factory=dict)
-    scenario: MatchedScenario | None = None
-    branches: dict[BranchName, BranchScore] = Field(default_factory=dict)
+    explanation: Explanation
+
+    @property
+    def scenario(self) -> MatchedScenario | None:
+        """The scenario that matched."""
+        return self.explanation.scenario
 
 
 class SearchResult(BaseModel):
-    """The hits of one query, what was added to the query, and how long each part took."""
+    """The hits of one query, the plan that found them, and how long each part of it took.
+
+    ``timings_ms`` has the stages ``expand``, ``encode``, ``search``, ``fetch`` and ``rerank``, as far as
+    there were any, and ``total``.
+    """
 
     model_config = ConfigDict(frozen=True)
 
     query: str
     hits: list[Hit]
+    plan: QueryPlan
     expansion: Expansion | None = None
+    notes: list[str] = Field(default_factory=list)
     timings_ms: dict[str, float] = Field(default_factory=dict)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .expansion import ExpandMode
-from .profile import BranchName, FusionKind
+from .profile import BranchName, FusionKind, RerankKind
 
 
 class Branch(BaseModel):
@@ -21,11 +21,31 @@ class Branch(BaseModel):
     weight: float = Field(default=1.0, ge=0)
 
 
+class Rerank(BaseModel):
+    """Score the best ``depth`` passages again, by the q-net made from the query or by a cross-encoder.
+
+    ``weight`` is the reranker's share of the final score. ``using`` is the vector that the q-net reads (a
+    cross-encoder reads the text); ``fetch`` says whether it comes with the search or afterwards, by id.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    by: RerankKind
+    model: str
+    using: str | None = None
+    depth: int = Field(ge=1)
+    weight: float = Field(ge=0, le=1)
+    fetch: Literal["with the search", "by id"] = "by id"
+
+
 class QueryPlan(BaseModel):
-    """What a search will do. ``print(plan.model_dump_json(indent=2))`` shows it.
+    """What a search will do. ``print(plan.model_dump_json(indent=2))`` shows it, ``model_validate_json``
+    reads it back.
 
     ``alpha`` is set only where it differs from the index's own; the scenarios branch then re-weighs the
-    union of the dense and the folded candidates. ``group`` keeps each document's best passage only.
+    union of the dense and the folded candidates. ``diversity`` above 0 trades score for hits unlike the ones
+    before them (MMR). ``group`` keeps each document's best passage only. ``notes`` tell what may not be as
+    it was meant, such as a filter without an index.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,11 +55,14 @@ class QueryPlan(BaseModel):
     expand: ExpandMode = "off"
     fusion: FusionKind | None = None
     rrf_k: int = 60
+    rerank: Rerank | None = None
+    diversity: float = Field(default=0.0, ge=0, le=1)
     limit: int = Field(default=10, ge=1)
     group: bool = True
     filter: dict[str, Any] | None = None
     index_alpha: float = 0.0
     alpha: float | None = None
+    notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -48,4 +71,11 @@ class QueryPlan(BaseModel):
             raise ValueError(f"a branch is named twice: {', '.join(names)}")
         if len(names) > 1 and self.fusion is None:
             raise ValueError("several branches need a fusion")
+        if self.rerank is not None and (self.rerank.using is None) != (self.rerank.by == "cross-encoder"):
+            raise ValueError("a hypencoder reads a vector and a cross-encoder reads none")
         return self
+
+    @property
+    def reads_dense(self) -> bool:
+        """Whether a branch needs the query's dense vector."""
+        return any(branch.name != "sparse" for branch in self.branches)

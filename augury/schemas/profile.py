@@ -15,7 +15,8 @@ from .llm import LlmProfile, Sampling
 from .scenario import ScenarioField
 
 BranchName = Literal["scenarios", "dense", "sparse"]
-FusionKind = Literal["rrf", "dbsf"]
+FusionKind = Literal["rrf", "dbsf", "weighted"]
+RerankKind = Literal["hypencoder", "cross-encoder"]
 
 PAYLOAD_INDEXES: dict[str, IndexKind] = {
     "doc_id": "keyword",
@@ -47,6 +48,19 @@ class SparseProfile(_Part):
     model: str = "starter:splade-tiny"
     revision: str = ""
     idf: bool = False
+
+
+class HypencoderProfile(_Part):
+    """A Hypencoder: the network that makes a q-net of a query. ``dim`` is the width that its q-nets read.
+
+    ``reads`` says which vector that is: one of its ``own``, written by ingest, or the index's ``dense`` one,
+    for a Hypencoder that was made for those vectors and then may come and go without a new ingest.
+    """
+
+    model: str
+    revision: str = ""
+    dim: int = 0
+    reads: Literal["own", "dense"] = "own"
 
 
 class ChunkProfile(_Part):
@@ -88,6 +102,19 @@ class VectorNames(_Part):
     dense: str = "dense"
     scenarios: str = "scenarios"
     sparse: str = "sparse"
+    hypencoder: str = "hypencoder"
+
+
+class RerankProfile(_Part):
+    """Whether the best candidates are scored again, and by what.
+
+    ``weight`` is the reranker's share of the final score; both shares are first scaled to 0 to 1.
+    """
+
+    by: RerankKind | None = None
+    cross_encoder: str = ""
+    depth: int = Field(default=100, ge=1, description="candidates scored again")
+    weight: float = Field(default=0.5, ge=0, le=1)
 
 
 class SearchProfile(_Part):
@@ -103,7 +130,8 @@ class SearchProfile(_Part):
 class Profile(_Part):
     """``Profile()`` is the default: starter models, sentence chunks, folded scenarios and SPLADE.
 
-    ``sparse=None`` leaves the sparse branch out. ``indexes`` adds payload indexes for metadata fields,
+    ``sparse=None`` leaves the sparse branch out, and there is a ``hypencoder`` only where one was named.
+    ``indexes`` adds payload indexes for metadata fields,
     as ``{"metadata.year": "integer"}``.
     """
 
@@ -111,12 +139,14 @@ class Profile(_Part):
     namespace: UUID = uuid5(NAMESPACE_URL, "augury")
     dense: DenseProfile = DenseProfile()
     sparse: SparseProfile | None = SparseProfile()
+    hypencoder: HypencoderProfile | None = None
     chunk: ChunkProfile = ChunkProfile()
     scenarios: ScenarioProfile = ScenarioProfile()
     llm: LlmProfile = LlmProfile()
     generation: GenerationProfile = GenerationProfile()
     expansion: ExpansionProfile = ExpansionProfile()
     search: SearchProfile = SearchProfile()
+    rerank: RerankProfile = RerankProfile()
     names: VectorNames = VectorNames()
     indexes: dict[str, IndexKind] = Field(default_factory=dict)
     refolding: float | None = Field(default=None, description="the alpha of a refold that has not ended")
@@ -127,8 +157,22 @@ class Profile(_Part):
             self.names.dense: VectorSpec(size=self.dense.dim),
             self.names.scenarios: VectorSpec(size=self.dense.dim, distance="dot", multi=True),
         }
+        if self.own_hypencoder:
+            vectors[self.names.hypencoder] = VectorSpec(
+                size=self.own_hypencoder.dim, distance="dot", hnsw=False, on_disk=True
+            )
         sparse = {self.names.sparse: SparseSpec(idf=self.sparse.idf)} if self.sparse else {}
-        return CollectionSpec(vectors=vectors, sparse=sparse, indexes={**PAYLOAD_INDEXES, **self.indexes})
+        return CollectionSpec(vectors=vectors, sparse=sparse, indexes=self.payload_indexes)
+
+    @property
+    def payload_indexes(self) -> dict[str, IndexKind]:
+        """Every field that is indexed for filters: Augury's own and the user's."""
+        return {**PAYLOAD_INDEXES, **self.indexes}
+
+    @property
+    def own_hypencoder(self) -> HypencoderProfile | None:
+        """The Hypencoder, if passages have a vector of its own."""
+        return self.hypencoder if self.hypencoder and self.hypencoder.reads == "own" else None
 
     def point_id(self, doc_id: str, chunk: int) -> str:
         """The id of a passage's point: the same on every machine and in every run."""
@@ -145,4 +189,6 @@ class Profile(_Part):
             include={"dense": True, "sparse": True, "chunk": True, "scenarios": True},
             exclude={"scenarios": {"alpha"}},
         )
+        if self.own_hypencoder:  # no key without one, so that indexes made before keep their fingerprints
+            made_with["hypencoder"] = self.own_hypencoder.model_dump(mode="json")
         return Fingerprint(digest(doc_id, content_hash, made_with), scenarios, self.scenarios.alpha)

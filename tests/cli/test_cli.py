@@ -53,9 +53,11 @@ def test_search_finds_what_shares_no_words_and_says_why(sample_index: Path) -> N
     result = call("search", sample_index, query, "--branches", "scenarios", "--json")
     found = as_json(result)
     assert found["hits"][0]["doc_id"] == "household-02"
-    assert {"doc_id", "score", "title", "text", "scenario", "branches"} <= set(found["hits"][0])
-    assert 0 < found["hits"][0]["scenario"]["similarity"] < 1
-    assert found["hits"][0]["branches"]["scenarios"]["rank"] == 1
+    assert {"doc_id", "score", "title", "text", "explanation"} <= set(found["hits"][0])
+    why = found["hits"][0]["explanation"]
+    assert 0 < why["scenario"]["similarity"] < 1
+    assert why["branches"]["scenarios"]["rank"] == why["fused"]["rank"] == 1
+    assert "plan" not in found
     assert {"encode", "search", "total"} <= set(found["timings_ms"])
 
 
@@ -83,7 +85,7 @@ def test_where_and_filter_narrow_the_hits(sample_index: Path) -> None:
 def test_any_subset_of_branches(sample_index: Path, branches: str) -> None:
     hits = as_json(call("search", sample_index, "a smelly shower", "--branches", branches, "--json"))["hits"]
     assert len(hits) == 10
-    assert all(set(hit["branches"]) <= set(branches.split(",")) for hit in hits)
+    assert all(set(hit["explanation"]["branches"]) <= set(branches.split(",")) for hit in hits)
 
 
 def test_a_second_ingest_and_status_agree(sample_index: Path) -> None:
@@ -137,7 +139,7 @@ def test_errors_are_one_sentence_with_the_next_step(tmp_path: Path, sample_index
         (("search", sample_index, "q", "--where", "year"), 1, "key=value"),
         (("search", sample_index, "q", "--filter", "{"), 1, "JSON"),
         (("search", sample_index, "q", "--filter", '{"mist": []}'), 1, ""),
-        (("search", sample_index, "q", "--branches", "colbert"), 2, "scenarios, dense and sparse"),
+        (("search", sample_index, "q", "--branches", "colbert"), 2, "scenarios, dense, sparse"),
         (("ingest", SAMPLE, "--to", tmp_path / "i", "--scenarios", tmp_path / "absent"), 1, ""),
         (
             ("ingest", SAMPLE, "--to", tmp_path / "i", "--chunk-min", "900", "--chunk-max", "100"),

@@ -144,7 +144,7 @@ def test_without_sparse_vectors_the_branch_cannot_be_asked_for(tmp_path: Path) -
     profile = Profile(dense=DenseProfile(model="hashing-dense"), sparse=None)
     with augury.open(tmp_path / "i", profile=profile, dense=HashingDense()) as index:
         index.ingest(documents(3))
-        assert set(index.search("word1")[0].branches) == {"scenarios"}
+        assert set(index.search("word1")[0].explanation.branches) == {"scenarios"}
         with pytest.raises(QueryError, match="no sparse vectors"):
             index.search("word1", branches=("sparse",))
 

@@ -127,6 +127,9 @@ def test_vectors_come_back_as_they_were_written(made: Store) -> None:
     assert dict(zip(found.indices.tolist(), found.values.tolist(), strict=True)) == {2: -1.5, 9: 0.5}
     assert read.payload == {"a": 1}
     assert list(made.vectors([1], ["rows"])[1].vectors) == ["rows"]
+    assert made.vectors([1], ["rows"], payload=False)[1].payload == {}
+    assert made.vectors([1], [], payload=("a",))[1].payload == {"a": 1}
+    assert made.vectors([1], [], payload=("b",))[1].payload == {}
 
 
 def test_vectors_of_no_ids(made: Store) -> None:

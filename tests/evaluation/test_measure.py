@@ -9,7 +9,8 @@ import pytest
 from augury.errors import SourceError, UsageError
 from augury.evaluation.beir import load_qrels, load_queries
 from augury.evaluation.measure import measure, to_run
-from augury.schemas.hit import Hit, SearchResult
+from augury.schemas.hit import Explanation, Hit, Place, SearchResult
+from augury.schemas.plan import Branch, QueryPlan
 
 SAMPLE = Path(__file__).parents[2] / "examples/sample"
 
@@ -23,8 +24,10 @@ def test_a_judged_query_without_a_run_counts_as_zero() -> None:
 
 
 def test_equal_scores_keep_the_order_of_the_hits() -> None:
-    hits = [Hit(doc_id=name, score=1.0) for name in ("z", "a")]
-    run = to_run({"q": SearchResult(query="q", hits=hits)})
+    place = Place(rank=1, score=1.0)
+    hits = [Hit(doc_id=name, score=1.0, explanation=Explanation(fused=place)) for name in ("z", "a")]
+    plan = QueryPlan(query="q", branches=(Branch(name="dense", using="dense", limit=2),))
+    run = to_run({"q": SearchResult(query="q", hits=hits, plan=plan)})
     assert measure({"q": {"z": 1}}, run, ["RR@10"]) == {"RR@10": 1.0}
 
 

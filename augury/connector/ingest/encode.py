@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from ...errors import AuguryError, DocumentError, ModelOutputError
 from ...models.encoder import DenseEncoder, SparseEncoder
-from ...schemas.points import FloatArray, Point, SparseVector, Vector
+from ...models.reranker import VectorReranker
+from ...schemas.points import FloatArray, Point, Vector
 from ...schemas.profile import Profile
 from ...schemas.scenario import Scenario
 from ..fold import fold
@@ -18,16 +21,22 @@ Encoded = list[tuple[Work, Point]]
 
 
 class Encode:
-    """``Encode(dense, sparse, profile, tally)(window)`` gives each passage its point.
+    """``Encode(dense, sparse, hypencoder, profile, tally)(window)`` gives each passage its point.
 
     A passage whose vectors come out unusable fails its document; the rest of the window goes on.
     """
 
     def __init__(
-        self, dense: DenseEncoder, sparse: SparseEncoder | None, profile: Profile, tally: Tally
+        self,
+        dense: DenseEncoder,
+        sparse: SparseEncoder | None,
+        hypencoder: VectorReranker | None,
+        profile: Profile,
+        tally: Tally,
     ) -> None:
         self._dense = dense
         self._sparse = sparse
+        self._hypencoder = hypencoder
         self._profile = profile
         self._tally = tally
 
@@ -44,7 +53,11 @@ class Encode:
         ]
         try:
             dense = self._dense.encode_documents([*texts, *(need for _, need in needs)])
-            sparse = self._sparse.encode_documents(texts) if self._sparse else None
+            others: dict[str, Sequence[Vector]] = {}
+            if self._sparse:
+                others[self._profile.names.sparse] = self._sparse.encode_documents(texts)
+            if self._hypencoder:
+                others[self._profile.names.hypencoder] = list(self._hypencoder.encode_documents(texts))
         except ModelOutputError as error:
             if not error.positions:
                 raise
@@ -56,13 +69,13 @@ class Encode:
         start = len(texts)
         for position, work in enumerate(usable):
             end = start + len(work.scenarios)
-            point = self._point(work, dense[position], dense[start:end], sparse[position] if sparse else None)
-            points.append((work, point))
+            vectors = {name: given[position] for name, given in others.items()}
+            points.append((work, self._point(work, dense[position], dense[start:end], vectors)))
             start = end
         return points
 
     def _point(
-        self, work: Work, passage: FloatArray, scenarios: FloatArray, sparse: SparseVector | None
+        self, work: Work, passage: FloatArray, scenarios: FloatArray, others: Mapping[str, Vector]
     ) -> Point:
         profile = self._profile
         grounded = (
@@ -76,9 +89,8 @@ class Encode:
         vectors: dict[str, Vector] = {
             profile.names.dense: passage,
             profile.names.scenarios: fold(passage, scenarios[grounded], profile.scenarios.alpha),
+            **others,
         }
-        if sparse is not None:
-            vectors[profile.names.sparse] = sparse
         return Point(work.point_id, vectors, to_payload(work.passage, work.job.fingerprint, work.state, kept))
 
 

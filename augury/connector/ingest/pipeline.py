@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ...errors import AuguryError
 from ...models.encoder import DenseEncoder, SparseEncoder
+from ...models.reranker import VectorReranker
 from ...schemas.document import Passage
 from ...schemas.profile import Profile
 from ...schemas.report import IngestReport
@@ -38,6 +39,7 @@ def ingest(
     profile: Profile,
     dense: DenseEncoder,
     sparse: SparseEncoder | None,
+    hypencoder: VectorReranker | None = None,
     *,
     scenarios: ScenarioSource | None = None,
     keep_scenarios: bool = False,
@@ -50,6 +52,7 @@ def ingest(
     """``ingest(documents, store, profile, dense, sparse)`` returns a report that adds up.
 
     Args:
+        hypencoder: gives passages the vector that its q-nets read.
         scenarios: where scenarios come from; None for nowhere.
         keep_scenarios: leave unchanged documents the scenarios they have.
         sync: afterwards delete documents of the index that the source no longer has.
@@ -76,7 +79,7 @@ def ingest(
         window=ASKING_WINDOW if isinstance(scenarios, ScenarioGenerator) else WINDOW,
     )
     stages: dict[str, Stage] = {
-        "encode": Encode(dense, sparse, profile, tally),
+        "encode": Encode(dense, sparse, hypencoder, profile, tally),
         "write": Write(store, tally),
     }
     asking = AskScenarios(scenarios) if scenarios else None

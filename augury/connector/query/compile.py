@@ -58,7 +58,15 @@ def ranked_lists(plan: QueryPlan, answers: Sequence[list[ScoredPoint]]) -> list[
 
 
 def _request(plan: QueryPlan, limit: int, query: Nearest, *prefetch: Prefetch) -> SearchRequest:
-    return SearchRequest(limit=limit, query=query, prefetch=prefetch, filter=plan.filter, payload=LISTED)
+    stage = plan.rerank
+    return SearchRequest(
+        limit=limit,
+        query=query,
+        prefetch=prefetch,
+        filter=plan.filter,
+        payload=LISTED,
+        vectors=(stage.using,) if stage and stage.using and stage.fetch == "with the search" else (),
+    )
 
 
 def _union(plan: QueryPlan, branch: Branch, names: VectorNames, dense: FloatArray) -> list[SearchRequest]:

@@ -4,6 +4,9 @@ RRF: Cormack, Clarke and Buettcher, SIGIR 2009, https://doi.org/10.1145/1571941.
 list's share, weight / (k + rank).
 DBSF: distribution-based score fusion as Qdrant defines it: each list's scores are scaled so that its mean
 plus or minus three standard deviations spans 0 to 1, then summed.
+Weighted: a convex combination of scores scaled to 0 to 1 (Bruch, Gai and Ingber, TOIS 2023,
+https://doi.org/10.1145/3596512). 0 is the most that a passage could have which the list does not hold: the
+score of a full list's last passage, and no score at all where the list holds every passage that has one.
 """
 
 from __future__ import annotations
@@ -12,20 +15,27 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from ...schemas.plan import Branch, QueryPlan
 from ...schemas.points import PointId
-from ...schemas.profile import FusionKind
 
 Ranked = Sequence[tuple[PointId, float]]
 """Ids with scores, best first."""
 
 
-def fuse(
-    lists: Sequence[Ranked], weights: Sequence[float], kind: FusionKind, rrf_k: int
-) -> list[tuple[PointId, float]]:
-    """``fuse([dense, sparse], [1, 1], "rrf", 60)``: every id of any list, best first."""
+def fuse(lists: Sequence[Ranked], plan: QueryPlan) -> list[tuple[PointId, float]]:
+    """``fuse([dense, sparse], plan)``: one list a branch of the plan; every id of any list, best first."""
+    if plan.fusion is None:
+        return list(lists[0])
     total: dict[PointId, float] = {}
-    for ranked, weight in zip(lists, weights, strict=True):
-        shares = _rrf(ranked, rrf_k) if kind == "rrf" else _dbsf(ranked)
+    scale = sum(branch.weight for branch in plan.branches) if plan.fusion == "weighted" else 1.0
+    for ranked, branch in zip(lists, plan.branches, strict=True):
+        if plan.fusion == "rrf":
+            shares = _rrf(ranked, plan.rrf_k)
+        elif plan.fusion == "dbsf":
+            shares = _dbsf(ranked)
+        else:
+            shares = _scaled(ranked, branch)
+        weight = branch.weight / scale if scale else 0.0
         for (point, _), share in zip(ranked, shares, strict=True):
             total[point] = total.get(point, 0.0) + weight * share
     return ordered(total)
@@ -34,6 +44,21 @@ def fuse(
 def ordered(scores: Mapping[PointId, float]) -> list[tuple[PointId, float]]:
     """By falling score, ties by id."""
     return sorted(scores.items(), key=lambda pair: (-pair[1], str(pair[0])))
+
+
+def unit_scaled(scores: Sequence[float], low: float | None = None) -> list[float]:
+    """Scores moved and stretched so that ``low`` (by default the least) becomes 0 and the greatest 1.
+
+    Where all are the same, all become 1: nothing speaks against any of them.
+    """
+    array = np.asarray(scores, dtype=np.float64)
+    if len(array) == 0:
+        return []
+    low = float(array.min()) if low is None else low
+    spread = float(array.max()) - low
+    if not spread > 0:
+        return [1.0] * len(array)
+    return ((array - low) / spread).tolist()  # type: ignore[no-any-return]
 
 
 def _rrf(ranked: Ranked, k: int) -> list[float]:
@@ -48,3 +73,9 @@ def _dbsf(ranked: Ranked) -> list[float]:
     if spread == 0:
         return [0.5] * len(scores)
     return ((scores - scores.mean() + spread) / (2 * spread)).tolist()  # type: ignore[no-any-return]
+
+
+def _scaled(ranked: Ranked, branch: Branch) -> list[float]:
+    # A sparse search leaves out what shares no term with the query, which is a score of 0.
+    unlisted = 0.0 if branch.name == "sparse" and len(ranked) < branch.limit else None
+    return unit_scaled([score for _, score in ranked], unlisted)

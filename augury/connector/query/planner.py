@@ -2,33 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from ...errors import QueryError
 from ...schemas.expansion import ExpandMode
-from ...schemas.plan import Branch, QueryPlan
+from ...schemas.plan import Branch, QueryPlan, Rerank
 from ...schemas.points import Filter
-from ...schemas.profile import BranchName, FusionKind, Profile
+from ...schemas.profile import BranchName, FusionKind, Profile, RerankKind
 from ..fold import MAX_ALPHA
+from .filter_fields import index_notes
+
+MAX_WORDS = 2000
+"""No model reads more: of the encoders here the longest window is 8,192 tokens, the usual one 512."""
+LONG_WORDS = 300
+"""From here on, a window of 512 tokens may end before the query does."""
 
 
 class SearchOptions(BaseModel):
     """``SearchOptions(limit=5, branches=("dense",))``. What is None follows the Profile.
 
-    ``group=False`` returns passages instead of documents.
+    Args:
+        weights: of branches; those that are left out follow the Profile.
+        candidates: passages taken from each branch.
+        rerank: how many of the best candidates are scored again; 0 for none.
+        reranker: by what; by default what the Profile says.
+        rerank_weight: the reranker's share of the final score.
+        diversity: 0 to 1: how much a hit loses for being like those before it.
+        group: ``False`` returns passages instead of documents.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     limit: int = Field(default=10, ge=1)
     branches: tuple[BranchName, ...] | None = None
+    weights: dict[BranchName, float] | None = None
     filter: Filter | None = None
     alpha: float | None = Field(default=None, ge=0, le=1)
     expand: ExpandMode | None = None
     fusion: FusionKind | None = None
     candidates: int | None = Field(default=None, ge=1)
+    rerank: int | None = Field(default=None, ge=0)
+    reranker: RerankKind | None = None
+    rerank_weight: float | None = Field(default=None, ge=0, le=1)
+    diversity: float = Field(default=0.0, ge=0, le=1)
     group: bool = True
 
 
@@ -36,13 +54,22 @@ class QueryPlanner:
     """``QueryPlanner().plan("my query", profile, SearchOptions(limit=5))`` gives a plan, plain data."""
 
     def plan(self, query: str, profile: Profile, options: SearchOptions) -> QueryPlan:
-        """Raises ``QueryError`` for an empty query or for what the index cannot answer."""
-        if not query.strip():
-            raise QueryError("The query is empty", "Say what you are looking for")
-        if not query.isascii() and any("\ud800" <= char <= "\udfff" for char in query):
-            raise QueryError("The query is not valid Unicode", "Type it in a terminal that uses UTF-8")
+        """Raises ``QueryError`` for a query that is empty or far too long, or for what the index cannot
+        answer, and ``FilterError`` for a filter that cannot be understood."""
+        words = _checked(query)
         names = self._branches(profile, options.branches)
-        candidates = max(options.candidates or profile.search.candidates, options.limit)
+        rerank = self._rerank(profile, options)
+        candidates = max(
+            options.candidates or profile.search.candidates, options.limit, rerank.depth if rerank else 0
+        )
+        alpha = self._alpha(profile, options.alpha)
+        if rerank and rerank.using and len(names) == 1 and candidates <= rerank.depth and alpha is None:
+            # Else more passages are found than are reranked, and their vectors would come for nothing.
+            rerank = rerank.model_copy(update={"fetch": "with the search"})
+        weights = {**profile.search.weights, **self._weights(options.weights or {}, names)}
+        notes = index_notes(options.filter, profile.payload_indexes) if options.filter else ()
+        if words > LONG_WORDS:
+            notes = (f"The query has {words:,} words; what is beyond a model's window is not read.", *notes)
         return QueryPlan(
             query=query,
             branches=tuple(
@@ -50,18 +77,21 @@ class QueryPlanner:
                     name=name,
                     using=getattr(profile.names, name),
                     limit=candidates,
-                    weight=profile.search.weights.get(name, 1.0),
+                    weight=weights.get(name, 1.0),
                 )
                 for name in names
             ),
             expand=options.expand or profile.expansion.mode,
             fusion=(options.fusion or profile.search.fusion) if len(names) > 1 else None,
             rrf_k=profile.search.rrf_k,
+            rerank=rerank,
+            diversity=options.diversity,
             limit=options.limit,
             group=options.group,
             filter=options.filter,
             index_alpha=profile.scenarios.alpha,
-            alpha=self._alpha(profile, options.alpha),
+            alpha=alpha,
+            notes=notes,
         )
 
     def _branches(self, profile: Profile, wanted: Sequence[BranchName] | None) -> tuple[BranchName, ...]:
@@ -76,6 +106,46 @@ class QueryPlanner:
             )
         return tuple(dict.fromkeys(wanted))
 
+    def _weights(
+        self, weights: Mapping[BranchName, float], branches: Sequence[BranchName]
+    ) -> dict[BranchName, float]:
+        for name, weight in weights.items():
+            if name not in branches:
+                raise QueryError(
+                    f"The {name} branch has a weight but is not searched",
+                    f"Leave the weight out, or search it too: --branches {','.join([*branches, name])}",
+                )
+            if not 0 <= weight < float("inf"):
+                raise QueryError(f"The weight of the {name} branch is {weight}", "Use a number from 0")
+        return dict(weights)
+
+    def _rerank(self, profile: Profile, options: SearchOptions) -> Rerank | None:
+        asked = options.rerank is not None or options.reranker is not None
+        by = options.reranker or profile.rerank.by
+        if options.rerank == 0 or (by is None and not asked):
+            return None
+        if by is None:  # asked for without saying by what
+            by = "hypencoder" if profile.hypencoder or not profile.rerank.cross_encoder else "cross-encoder"
+        depth = max(options.rerank or profile.rerank.depth, options.limit)
+        weight = profile.rerank.weight if options.rerank_weight is None else options.rerank_weight
+        if by == "cross-encoder":
+            if not profile.rerank.cross_encoder:
+                raise QueryError("No cross-encoder is named", "Name one: --cross-encoder MODEL")
+            return Rerank(by=by, model=profile.rerank.cross_encoder, depth=depth, weight=weight)
+        if profile.hypencoder is None:
+            raise QueryError(
+                "This index has no reranker",
+                "Name a cross-encoder with --cross-encoder MODEL, or ingest into a new index with "
+                "--hypencoder MODEL",
+            )
+        return Rerank(
+            by=by,
+            model=profile.hypencoder.model,
+            using=profile.names.hypencoder if profile.own_hypencoder else profile.names.dense,
+            depth=depth,
+            weight=weight,
+        )
+
     def _alpha(self, profile: Profile, alpha: float | None) -> float | None:
         if alpha is None or alpha == profile.scenarios.alpha:
             return None
@@ -85,3 +155,18 @@ class QueryPlanner:
                 "Ingest again with --scenarios and a smaller --alpha",
             )
         return alpha
+
+
+def _checked(query: str) -> int:
+    """The number of the query's words, which must be of use."""
+    if not query.strip():
+        raise QueryError("The query is empty", "Say what you are looking for")
+    if not query.isascii() and any("\ud800" <= char <= "\udfff" for char in query):
+        raise QueryError("The query is not valid Unicode", "Type it in a terminal that uses UTF-8")
+    words = len(query.split())
+    if words > MAX_WORDS:
+        raise QueryError(
+            f"The query has {words:,} words, and no model reads more than a few hundred",
+            f"Say it in at most {MAX_WORDS:,} words",
+        )
+    return words

@@ -9,6 +9,24 @@ from ...schemas.collection import CollectionSpec
 from ...schemas.points import Filter, Point, PointId, Record, ScoredPoint, SearchRequest, StoreInfo
 
 
+class AsyncStore(Protocol):
+    """What a search needs of a store, awaited. The methods are those of ``Store``."""
+
+    async def search_batch(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
+        """The best points for each request."""
+        ...
+
+    async def vectors(
+        self, ids: Sequence[PointId], names: Sequence[str], *, payload: bool | tuple[str, ...] = True
+    ) -> dict[PointId, Record]:
+        """The named vectors and the payloads of points, by id."""
+        ...
+
+    async def close(self) -> None:
+        """Release the connection. A second call does nothing."""
+        ...
+
+
 class Store(Protocol):
     """One collection of one engine.
 
@@ -43,7 +61,9 @@ class Store(Protocol):
         """The same for several requests in one call to the engine."""
         ...
 
-    def vectors(self, ids: Sequence[PointId], names: Sequence[str]) -> dict[PointId, Record]:
+    def vectors(
+        self, ids: Sequence[PointId], names: Sequence[str], *, payload: bool | tuple[str, ...] = True
+    ) -> dict[PointId, Record]:
         """The named vectors and the payloads of points, by id; unknown ids are left out."""
         ...
 
@@ -76,6 +96,10 @@ class Store(Protocol):
 
     def info(self) -> StoreInfo:
         """Engine, version, size, vectors and payload indexes."""
+        ...
+
+    def awaitable(self) -> AsyncStore | None:
+        """The same collection for an event loop; None where the engine has to run in a worker thread."""
         ...
 
     def flush(self) -> None:

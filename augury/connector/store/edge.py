@@ -134,13 +134,15 @@ class EdgeStore:
             check_request(request, self._spec)
         return ties.search(self._search, requests)
 
-    def vectors(self, ids: Sequence[PointId], names: Sequence[str]) -> dict[PointId, Record]:
+    def vectors(
+        self, ids: Sequence[PointId], names: Sequence[str], *, payload: bool | tuple[str, ...] = True
+    ) -> dict[PointId, Record]:
         """The named vectors and the payloads of points, by id; unknown ids are left out."""
         self._require()
         check_names(names, self._spec)
         wanted: list[Any] = known_ids(ids)
         with self._engine() as shard:
-            found = shard.retrieve(wanted, True, list(names))
+            found = shard.retrieve(wanted, payload_keys(payload), list(names))
         return {record.id: record for record in map(from_record, found)}
 
     def scroll(
@@ -204,6 +206,9 @@ class EdgeStore:
             vectors=names,
             indexes=dict(self._spec.indexes),
         )
+
+    def awaitable(self) -> None:
+        """None: the engine runs in this process, so a worker thread has to call it."""
 
     def flush(self) -> None:
         """Make everything written survive a loss of power, and let the journal shrink."""

@@ -29,6 +29,7 @@ from ...schemas.points import (
     Vector,
     Vectors,
 )
+from .arrays import to_array
 from .check import canonical_id
 from .sentinels import decode, encode
 
@@ -192,7 +193,7 @@ def _vector_in(found: Any) -> Vector:
         return SparseVector(
             np.asarray(found.indices, dtype=np.uint32), np.asarray(found.values, dtype=np.float32)
         )
-    return np.asarray(found, dtype=np.float32)
+    return to_array(found)
 
 
 def _id_in(found: int | UUID | str) -> PointId:

@@ -14,24 +14,22 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
-from urllib.parse import urlsplit
 
-from qdrant_client import QdrantClient, models
+from qdrant_client import AsyncQdrantClient, QdrantClient, models
 
 from ...errors import IndexNotFound, StoreError, Unsupported
 from ...schemas.collection import CollectionSpec
 from ...schemas.points import (
     Filter,
-    Fusion,
     Point,
     PointId,
-    Prefetch,
     Record,
     ScoredPoint,
     SearchRequest,
     StoreInfo,
 )
 from . import ties
+from .async_server import AsyncServerStore
 from .check import (
     check_names,
     check_points,
@@ -41,10 +39,12 @@ from .check import (
 )
 from .filters import parse_deletion
 from .server_errors import translated
+from .server_version import needed, require_version
 from .server_wire import (
     from_record,
     from_scored,
     payload_keys,
+    place_of,
     read_spec,
     to_filter,
     to_index_params,
@@ -57,7 +57,6 @@ from .server_wire import (
 
 _MEMORY = ":memory:"
 _METADATA_KEY = "augury"
-_RRF_WITH_K = (1, 17)
 
 
 class ServerStore:
@@ -100,8 +99,8 @@ class ServerStore:
                 prefer_grpc=prefer_grpc,
                 check_compatibility=False,
             )
-        self._local = _is_local(self._client)
-        self._where = f"collection {collection!r} at {_host(self._client)}"
+        host, self._local = place_of(self._client.init_options)
+        self._where = f"collection {collection!r} at {host}"
         self._made_with: dict[str, Any] = {
             "shard_number": shard_number,
             "replication_factor": replication_factor,
@@ -159,11 +158,13 @@ class ServerStore:
         spec = self._layout()
         for request in requests:
             check_request(request, spec)
-        if any(_uses_rrf(request) for request in requests):
-            self._require_version(_RRF_WITH_K, "reciprocal rank fusion with k and weights")
+        if not self._local:
+            require_version(self._version(), needed(requests), self._where)
         return ties.search(self._search, requests)
 
-    def vectors(self, ids: Sequence[PointId], names: Sequence[str]) -> dict[PointId, Record]:
+    def vectors(
+        self, ids: Sequence[PointId], names: Sequence[str], *, payload: bool | tuple[str, ...] = True
+    ) -> dict[PointId, Record]:
         """The named vectors and the payloads of points, by id; unknown ids are left out."""
         check_names(names, self._layout())
         wanted = known_ids(ids)
@@ -171,7 +172,10 @@ class ServerStore:
             return {}
         with self._server() as client:
             found = client.retrieve(
-                self._collection, wanted, with_payload=True, with_vectors=vector_names(names)
+                self._collection,
+                wanted,
+                with_payload=payload_keys(payload),
+                with_vectors=vector_names(names),
             )
         return {record.id: record for record in map(from_record, found)}
 
@@ -243,6 +247,13 @@ class ServerStore:
             indexes=dict(spec.indexes),
         )
 
+    def awaitable(self) -> AsyncServerStore | None:
+        """The same collection for an event loop, through a connection of its own."""
+        if self._local:
+            return None
+        client = AsyncQdrantClient(**self._client.init_options)
+        return AsyncServerStore(client, self._collection, owned=True)
+
     def flush(self) -> None:
         """Does nothing: a server flushes by itself, and every write here waits for its acknowledgement."""
 
@@ -277,14 +288,6 @@ class ServerStore:
                 self._server_version = client.info().version
         return self._server_version
 
-    def _require_version(self, least: tuple[int, int], what: str) -> None:
-        numbers = self._version().split(".")[:2]
-        if not self._local and tuple(int(part) for part in numbers if part.isdigit()) < least:
-            raise Unsupported(
-                f"The {self._where} runs Qdrant {self._version()}, which has no {what}",
-                f"Use a Qdrant server of version {least[0]}.{least[1]} or later",
-            )
-
     @contextmanager
     def _server(self) -> Iterator[QdrantClient]:
         if self._closed:
@@ -297,23 +300,3 @@ class ServerStore:
         return (
             warnings.catch_warnings(action="ignore", category=UserWarning) if self._local else nullcontext()
         )
-
-
-def _uses_rrf(stage: SearchRequest | Prefetch) -> bool:
-    here = isinstance(stage.query, Fusion) and stage.query.kind == "rrf"
-    return here or any(_uses_rrf(inner) for inner in stage.prefetch)
-
-
-def _is_local(client: QdrantClient) -> bool:
-    return client.init_options.get("location") == _MEMORY or client.init_options.get("path") is not None
-
-
-def _host(client: QdrantClient) -> str:
-    options = client.init_options
-    if _is_local(client):
-        return "this process"
-    parts = urlsplit(
-        str(options.get("url") or options.get("location") or f"//{options.get('host') or 'localhost'}")
-    )
-    port = parts.port or options.get("port")
-    return f"{parts.hostname or parts.path}:{port}" if port else str(parts.hostname)

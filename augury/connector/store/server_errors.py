@@ -11,7 +11,15 @@ import httpx
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
 from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
-from ...errors import AuguryError, IndexNotFound, StoreError, StoreTimeout, StoreUnavailable, Unsupported
+from ...errors import (
+    AuguryError,
+    FilterError,
+    IndexNotFound,
+    StoreError,
+    StoreTimeout,
+    StoreUnavailable,
+    Unsupported,
+)
 
 _TOO_LARGE = 413
 _NOT_FOUND = 404
@@ -19,6 +27,10 @@ _TIMEOUTS = (408, 504)
 _DENIED = (401, 403)
 _BUSY = (429, 502, 503)
 _REASON_LENGTH = 300
+_NO_INDEX = re.compile(
+    r'Index required but not found for "?([^"\s]+)"? of one of the following types: \[(\w+)'
+)
+"""What a server in strict mode says of a filter."""
 
 
 @contextmanager
@@ -32,7 +44,7 @@ def translated(where: str) -> Iterator[None]:
         raise _translate(error, where) from error
 
 
-def _translate(error: Exception, where: str) -> StoreError:
+def _translate(error: Exception, where: str) -> AuguryError:
     if isinstance(error, ResponseHandlingException):
         return _transport(error.source, where)
     if isinstance(error, UnexpectedResponse):
@@ -70,8 +82,10 @@ def _transport(error: object, where: str) -> StoreError:
     )
 
 
-def _response(error: UnexpectedResponse, where: str) -> StoreError:
+def _response(error: UnexpectedResponse, where: str) -> AuguryError:
     status, reason = error.status_code, _reason(error)
+    if unindexed := _NO_INDEX.search(reason):
+        return _no_index(unindexed, where)
     if status == _TOO_LARGE:
         return StoreTimeout(f"{where} refused a request as too large", "Send smaller batches")
     if status in _TIMEOUTS:
@@ -89,7 +103,9 @@ def _response(error: UnexpectedResponse, where: str) -> StoreError:
     )
 
 
-def _grpc(code: str, details: str, where: str) -> StoreError:
+def _grpc(code: str, details: str, where: str) -> AuguryError:
+    if unindexed := _NO_INDEX.search(details):
+        return _no_index(unindexed, where)
     if code == "UNAVAILABLE":
         return StoreUnavailable(
             f"{where} does not answer: {_short(details)}",
@@ -105,6 +121,14 @@ def _grpc(code: str, details: str, where: str) -> StoreError:
         return _missing(where)
     return StoreError(
         f"{where} refused the request ({code}): {_short(details)}", "Correct the request and try again"
+    )
+
+
+def _no_index(refused: re.Match[str], where: str) -> FilterError:
+    field, kind = refused[1], refused[2]
+    return FilterError(
+        f"{where} filters only by indexed fields, and {field} has no payload index",
+        f"Add one: augury filter-field INDEX {field.removeprefix('metadata.')}:{kind}",
     )
 
 

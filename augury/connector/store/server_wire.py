@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 from qdrant_client import models
@@ -22,6 +23,7 @@ from ...schemas.points import (
     Vector,
     Vectors,
 )
+from .arrays import to_array
 from .check import canonical_id
 from .filters import parse_filter
 
@@ -31,6 +33,17 @@ _DISTANCES: dict[Distance, models.Distance] = {
     "euclid": models.Distance.EUCLID,
 }
 _SPELLED: dict[str, Distance] = {distance.value: name for name, distance in _DISTANCES.items()}
+
+
+def place_of(options: Mapping[str, Any]) -> tuple[str, bool]:
+    """From a client's ``init_options``: its host for messages, and whether it is local mode, without one."""
+    if options.get("location") == ":memory:" or options.get("path") is not None:
+        return "this process", True
+    parts = urlsplit(
+        str(options.get("url") or options.get("location") or f"//{options.get('host') or 'localhost'}")
+    )
+    port = parts.port or options.get("port")
+    return (f"{parts.hostname or parts.path}:{port}" if port else str(parts.hostname)), False
 
 
 def to_vector_params(spec: VectorSpec) -> models.VectorParams:
@@ -179,4 +192,4 @@ def _vector_in(found: Any) -> Vector:
         return SparseVector(
             np.asarray(found.indices, dtype=np.uint32), np.asarray(found.values, dtype=np.float32)
         )
-    return np.asarray(found, dtype=np.float32)
+    return to_array(found)

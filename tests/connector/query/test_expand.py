@@ -97,8 +97,8 @@ def test_a_passage_finds_what_the_query_has_no_word_of(tmp_path: Path, server: L
 def test_the_sparse_branch_keeps_the_query(tmp_path: Path, server: LlmServer) -> None:
     with opened(tmp_path / "index", server.url) as index:
         result(index, "why salt", expand="llm")
-        assert isinstance(index.sparse, RecordingSparse)
-        assert index.sparse.queries == ["why salt"]
+        assert isinstance(index.models.sparse, RecordingSparse)
+        assert index.models.sparse.queries == ["why salt"]
         result(index, "why salt", expand="llm", branches=("sparse",))
         assert len(server.requests) == 1  # a passage would change nothing there
 
@@ -130,8 +130,8 @@ def test_rules_add_words_to_both_branches(tmp_path: Path) -> None:
             found = result(index, "dough", branches=(branch,), expand="rules", limit=1)
             assert found.hits[0].doc_id == "bread"
             assert found.expansion is not None and found.expansion.rules == "dough (bread rises, warm place)"
-        assert isinstance(index.sparse, RecordingSparse)
-        assert index.sparse.queries == ["dough (bread rises, warm place)"]
+        assert isinstance(index.models.sparse, RecordingSparse)
+        assert index.models.sparse.queries == ["dough (bread rises, warm place)"]
         unchanged = result(index, "rain", expand="rules")
         assert unchanged.expansion is not None and unchanged.expansion.rules == ""
         assert unchanged.hits == result(index, "rain").hits
@@ -182,7 +182,7 @@ def test_without_a_server_llm_is_an_error_and_auto_goes_without(tmp_path: Path) 
 
 def test_a_retriever_without_an_expander_says_so(tmp_path: Path) -> None:
     with opened(tmp_path / "index") as index:
-        bare = augury.Retriever(index.store, index.profile, index.dense, index.sparse)
+        bare = augury.Retriever(index.store, index.profile, index.models.dense, index.models.sparse)
         assert bare.search("why salt").hits
         with pytest.raises(QueryError, match="without an expander"):
             bare.search("why salt", SearchOptions(expand="rules"))

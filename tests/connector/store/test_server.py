@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import socket
 import threading
@@ -22,6 +23,7 @@ from qdrant_client.http.exceptions import ResponseHandlingException
 from augury.connector.store.server import ServerStore
 from augury.connector.store.server_errors import translated
 from augury.errors import (
+    FilterError,
     IndexNotFound,
     StoreError,
     StoreTimeout,
@@ -56,9 +58,14 @@ class Answers(ThreadingHTTPServer):
     """Answers like an old server whose writes fail with ``status``, after ``delay_s``."""
 
     status = 200
+    version = "1.15.5"
     delay_s = 0.0
     content: Any = None
     daemon_threads = True
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.keys: set[str | None] = set()
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -66,9 +73,10 @@ class Handler(BaseHTTPRequestHandler):
 
     def answer(self) -> None:
         self.rfile.read(int(self.headers.get("content-length") or 0))
+        self.server.keys.add(self.headers.get("api-key"))
         status, content = 200, {"result": True, "status": "ok", "time": 0}
         if self.path == "/":
-            content = {"title": "qdrant", "version": "1.15.5"}
+            content = {"title": "qdrant", "version": self.server.version}
         elif self.command == "GET":
             content["result"] = COLLECTION
         elif self.server.status != 200:
@@ -171,6 +179,49 @@ def test_an_old_server_cannot_keep_metadata_or_fuse(store: ServerStore) -> None:
     fused = SearchRequest(1, Fusion("rrf"), prefetch=(Prefetch(1, Nearest(ONES, "dense")),))
     with pytest.raises(Unsupported, match=r"runs Qdrant 1\.15\.5.*1\.17"):
         store.search(fused)
+
+
+def test_a_filter_that_a_server_in_strict_mode_refuses(store: ServerStore, answers: Answers) -> None:
+    answers.status = 400
+    refused = (
+        'Bad request: Index required but not found for "metadata.year" of one of the following types: '
+        "[integer, float]. Help: Create an index for this key or use a different filter."
+    )
+    answers.content = {"status": {"error": refused}}
+    with pytest.raises(
+        FilterError, match=r"metadata\.year has no payload index.*filter-field INDEX year:integer"
+    ):
+        store.count({"must": [{"key": "metadata.year", "range": {"gte": 2020}}]})
+
+
+def test_a_server_without_the_query_api(store: ServerStore, answers: Answers) -> None:
+    answers.version = "1.9.7"
+    with pytest.raises(Unsupported, match=r"runs Qdrant 1\.9\.7, which has no universal query API.*1\.10"):
+        store.search(SearchRequest(1, Nearest(ONES, "dense")))
+    awaited = store.awaitable()
+    assert awaited is not None
+
+    async def search() -> None:
+        with pytest.raises(Unsupported, match=r"runs Qdrant 1\.9\.7.*1\.10"):
+            await awaited.search_batch([SearchRequest(1, Nearest(ONES, "dense"))])
+        await awaited.close()
+
+    asyncio.run(search())
+
+
+def test_an_awaited_store_has_the_same_key_and_errors(store: ServerStore, answers: Answers) -> None:
+    awaited = store.awaitable()
+    assert awaited is not None
+    answers.status = 403
+
+    async def fetch() -> None:
+        with pytest.raises(StoreError, match=r"papers.*denied") as caught:
+            await awaited.vectors([1], ["dense"])
+        assert KEY not in str(caught.value)
+        await awaited.close()
+
+    asyncio.run(fetch())
+    assert answers.keys == {KEY}
 
 
 def test_a_missing_collection(store: ServerStore, answers: Answers) -> None:

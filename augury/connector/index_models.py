@@ -1,0 +1,138 @@
+"""The models of an index: loaded when first wanted, and checked against those it was made with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from ..errors import ModelError, ModelMismatch, UsageError
+from ..models.encoder import DenseEncoder, SparseEncoder
+from ..models.reranker import TextReranker, VectorReranker
+from ..schemas.profile import HypencoderProfile, Profile, RerankKind
+
+
+class IndexModels:
+    """``IndexModels("my-index", lambda: profile).dense``.
+
+    Args:
+        where: what to call the index in errors.
+        profile: gives its profile as it is now.
+        dense, sparse, hypencoder, cross_encoder: models of the user's own instead of those it names.
+    """
+
+    def __init__(
+        self,
+        where: str,
+        profile: Callable[[], Profile],
+        *,
+        dense: DenseEncoder | None = None,
+        sparse: SparseEncoder | None = None,
+        hypencoder: VectorReranker | None = None,
+        cross_encoder: TextReranker | None = None,
+    ) -> None:
+        self._where = where
+        self._profile = profile
+        self._dense = dense
+        self._sparse = sparse
+        self._hypencoder = hypencoder
+        self._cross_encoder = cross_encoder
+
+    @cached_property
+    def dense(self) -> DenseEncoder:
+        """The dense encoder."""
+        wanted = self._profile().dense
+        encoder = self._dense
+        if encoder is None:
+            from ..models.dense import load_dense
+
+            encoder = load_dense(
+                wanted.model, query_prompt=wanted.query_prompt, document_prompt=wanted.document_prompt
+            )
+        self._check("dense", wanted.model, wanted.revision, encoder.revision)
+        return encoder
+
+    @cached_property
+    def sparse(self) -> SparseEncoder | None:
+        """The sparse encoder; None if the profile has none."""
+        wanted = self._profile().sparse
+        if wanted is None:
+            return None
+        encoder = self._sparse
+        if encoder is None:
+            from ..models.sparse import load_sparse
+
+            encoder = load_sparse(wanted.model)
+        self._check("sparse", wanted.model, wanted.revision, encoder.revision)
+        return encoder
+
+    @cached_property
+    def hypencoder(self) -> VectorReranker:
+        """The Hypencoder. Raises ``ModelError`` if its q-nets read another width than the vectors have."""
+        profile = self._profile()
+        wanted = profile.hypencoder
+        if wanted is None:
+            raise UsageError("This index names no Hypencoder", "Name one with --hypencoder MODEL")
+        model = self._hypencoder
+        if model is None:
+            from ..models.hypencoder import load_hypencoder
+
+            model = load_hypencoder(wanted.model)
+        self._check("hypencoder", wanted.model, wanted.revision, model.revision)
+        width = wanted.dim if wanted.reads == "own" else profile.dense.dim
+        if width and model.dim != width:
+            raise ModelError(
+                f"The q-nets of {model.name} read vectors of {model.dim} numbers, and those of {self._where} "
+                f"have {width}",
+                "Use a Hypencoder that was made for these vectors",
+            )
+        return model
+
+    @cached_property
+    def cross_encoder(self) -> TextReranker:
+        """The cross-encoder that the profile names."""
+        if self._cross_encoder is not None:
+            return self._cross_encoder
+        from ..models.cross_encoder import load_cross_encoder
+
+        return load_cross_encoder(self._profile().rerank.cross_encoder)
+
+    def reranker(self, kind: RerankKind) -> VectorReranker | TextReranker:
+        """The one that a plan asks for."""
+        return self.hypencoder if kind == "hypencoder" else self.cross_encoder
+
+    def named_in(self, profile: Profile) -> Profile:
+        """The profile with the names of the user's own models."""
+        update: dict[str, Any] = {}
+        if self._dense is not None:
+            update["dense"] = profile.dense.model_copy(update={"model": self._dense.name})
+        if self._sparse is not None and profile.sparse is not None:
+            update["sparse"] = profile.sparse.model_copy(update={"model": self._sparse.name})
+        if self._hypencoder is not None:
+            named = profile.hypencoder or HypencoderProfile(model="")
+            update["hypencoder"] = named.model_copy(update={"model": self._hypencoder.name})
+        if self._cross_encoder is not None:
+            update["rerank"] = profile.rerank.model_copy(update={"cross_encoder": self._cross_encoder.name})
+        return profile.model_copy(update=update)
+
+    def recorded_in(self, profile: Profile) -> Profile:
+        """The profile with the revisions and widths that it does not have yet; loads those models."""
+        update: dict[str, Any] = {}
+        if not profile.dense.revision:
+            found = {"revision": self.dense.revision, "dim": self.dense.dim}
+            update["dense"] = profile.dense.model_copy(update=found)
+        if profile.sparse is not None and not profile.sparse.revision and self.sparse is not None:
+            terms = {"revision": self.sparse.revision, "idf": self.sparse.idf}
+            update["sparse"] = profile.sparse.model_copy(update=terms)
+        if profile.hypencoder is not None and not profile.hypencoder.revision:
+            read = {"revision": self.hypencoder.revision, "dim": self.hypencoder.dim}
+            update["hypencoder"] = profile.hypencoder.model_copy(update=read)
+        return profile.model_copy(update=update)
+
+    def _check(self, kind: str, model: str, stored: str, loaded: str) -> None:
+        if stored and stored != loaded:
+            raise ModelMismatch(
+                f"{self._where} was made with revision {stored[:12]} of the {kind} model {model}, "
+                f"but the one found here is {loaded[:12]}",
+                "Bring back that revision, or ingest into a new index",
+            )

@@ -1,0 +1,159 @@
+"""Searching beside an event loop: ``AsyncRetriever`` runs the same steps as ``Retriever``, awaited.
+
+Models run in one worker thread and the embedded engine in another; a server is awaited. While a call of one
+kind is under way, the steps of other searches gather, and go into the next call together: 32 searches at
+once need a few passes of an encoder, not 32.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self
+
+from ...errors import AuguryError
+from ...schemas.hit import SearchResult
+from ...schemas.plan import QueryPlan
+from ..store.base import AsyncStore
+from .clock import Clock
+from .planner import SearchOptions
+from .retriever import Retriever, result
+from .steps import Ask, Encode, Fetch, Score, Search, Step
+
+MODEL_BATCH = 64
+"""Steps that go through a model together."""
+ENGINE_BATCH = 4
+"""Searches in one call of the embedded engine, which holds Python's lock all the while: longer calls would
+keep the event loop waiting, and gain nothing."""
+_LLM_THREADS = 32
+
+
+class AsyncRetriever:
+    """``async with index.async_retriever() as retriever: result = await retriever.search("my query")``.
+
+    Args:
+        retriever: whose models, profile and store are used.
+        store: the same index, awaited; None to call the retriever's own in a worker thread.
+    """
+
+    def __init__(self, retriever: Retriever, store: AsyncStore | None = None) -> None:
+        self._retriever = retriever
+        self._store = store
+        self._threads = [
+            ThreadPoolExecutor(count, thread_name_prefix=f"augury-{name}")
+            for name, count in (("models", 1), ("engine", 1), ("llm", _LLM_THREADS))
+        ]
+        models, engine, self._llm = self._threads
+        self._models = _Gathering(retriever.answers, models, MODEL_BATCH)
+        self._engine = _Gathering(retriever.answers, engine, ENGINE_BATCH)
+
+    async def search(self, query: str, options: SearchOptions | None = None) -> SearchResult:
+        """The best documents for one query; call it for many at once."""
+        return await self.run(self._retriever.plan(query, options))
+
+    async def search_batch(
+        self, queries: Sequence[str], options: SearchOptions | None = None
+    ) -> list[SearchResult]:
+        """The best documents for each query."""
+        return await asyncio.gather(*(self.search(query, options) for query in queries))
+
+    async def run(self, plan: QueryPlan) -> SearchResult:
+        """What the plan finds. ``timings_ms`` include waiting for searches that go on at the same time."""
+        clock = Clock()
+        steps = self._retriever.steps(plan)
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    with clock(step.stage):
+                        answer = await self._answer(step)
+                except AuguryError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as end:
+            return result(plan, end.value, clock)
+
+    async def close(self) -> None:
+        """End the threads and the store's connection; the retriever stays open."""
+        for threads in self._threads:
+            threads.shutdown(wait=False, cancel_futures=True)
+        if self._store is not None:
+            await self._store.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def _answer(self, step: Step) -> Any:
+        if isinstance(step, Encode | Score):
+            return await self._models(step)
+        if isinstance(step, Ask):  # the LLM client has a loop of its own; a thread waits for it
+            asked = asyncio.get_running_loop().run_in_executor(self._llm, self._retriever.answers, [step])
+            return (await asked)[0]
+        if self._store is not None and isinstance(step, Search):
+            return await self._store.search_batch(step.requests)
+        if self._store is not None and isinstance(step, Fetch):
+            return await self._store.vectors(step.ids, step.vectors, payload=step.payload)
+        return await self._engine(step)
+
+
+class _Gathering:
+    """Steps that come while a call is under way go into the next one together, ``most`` at a time."""
+
+    def __init__(
+        self, answers: Callable[[Sequence[Step]], Sequence[Any]], thread: Executor, most: int
+    ) -> None:
+        self._answers = answers
+        self._thread = thread
+        self._most = most
+        self._waiting: list[tuple[Step, asyncio.Future[Any]]] = []
+        self._working: asyncio.Task[None] | None = None
+
+    async def __call__(self, step: Step) -> Any:
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[Any] = loop.create_future()
+        self._waiting.append((step, answer))
+        if self._working is None or self._working.done():
+            self._working = loop.create_task(self._work())
+        return await answer
+
+    async def _work(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting:
+            batch = self._next()
+            try:
+                found = await loop.run_in_executor(self._thread, self._each, [step for step, _ in batch])
+            except BaseException as error:  # the threads were shut down, or the loop ends
+                found = [error] * len(batch)
+            for (_, answer), value in zip(batch, found, strict=True):
+                if answer.done():  # its search was cancelled
+                    continue
+                if isinstance(value, BaseException):
+                    answer.set_exception(value)
+                else:
+                    answer.set_result(value)
+
+    def _next(self) -> list[tuple[Step, asyncio.Future[Any]]]:
+        """The first that waits, and those of its kind."""
+        kind = type(self._waiting[0][0])
+        batch = [pair for pair in self._waiting if type(pair[0]) is kind][: self._most]
+        taken = {id(pair) for pair in batch}
+        self._waiting = [pair for pair in self._waiting if id(pair) not in taken]
+        return batch
+
+    def _each(self, steps: list[Step]) -> Sequence[Any]:
+        """The answers; where they fail together, each on its own, so that one bad query costs no other."""
+        try:
+            return self._answers(steps)
+        except Exception as error:
+            return [error] if len(steps) == 1 else [self._each([step])[0] for step in steps]

@@ -1,0 +1,66 @@
+"""What the branches found: their lists, the fused one, and who is where in each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ...schemas.hit import Place
+from ...schemas.plan import QueryPlan
+from ...schemas.points import PointId, ScoredPoint
+from ...schemas.profile import BranchName
+from .compile import ranked_lists
+from .fuse import Ranked, fuse
+
+
+class Candidates:
+    """``Candidates(plan, answers)``: of one plan, from the engine's answers to its requests.
+
+    Attributes:
+        lists: each branch's ranked passages.
+        fused: all of them, best first.
+        records: the points as the engine gave them.
+    """
+
+    def __init__(self, plan: QueryPlan, answers: Sequence[list[ScoredPoint]]) -> None:
+        self._plan = plan
+        lists = ranked_lists(plan, answers)
+        self.lists: dict[BranchName, Ranked] = dict(
+            zip((branch.name for branch in plan.branches), lists, strict=True)
+        )
+        self.records: dict[PointId, ScoredPoint] = {point.id: point for answer in answers for point in answer}
+        self.fused = fuse(lists, plan)
+
+    def grouped(self, ranked: Ranked) -> Ranked:
+        """Each document's best passage only, where the plan groups."""
+        if not self._plan.group:
+            return ranked
+        best: dict[str, tuple[PointId, float]] = {}
+        for point, score in ranked:
+            best.setdefault(self._document(point), (point, score))
+        return list(best.values())
+
+    def may_lack_documents(self, answers: Sequence[list[ScoredPoint]]) -> bool:
+        """Whether grouping left too few documents although a branch had more passages to give."""
+        limit = self._plan.branches[0].limit
+        return len(self.grouped(self.fused)) < self._plan.limit and any(
+            len(answer) >= limit for answer in answers
+        )
+
+    def places(self, points: Sequence[PointId]) -> dict[PointId, dict[BranchName, Place]]:
+        """Rank and score of each point in each branch that found it."""
+        places: dict[PointId, dict[BranchName, Place]] = {point: {} for point in points}
+        for name, ranked in self.lists.items():
+            for rank, (point, score) in enumerate(ranked, start=1):
+                if point in places:
+                    places[point][name] = Place(rank=rank, score=score)
+        return places
+
+    def fused_place(self, point: PointId) -> Place:
+        """Rank and score in the fused list."""
+        rank, score = next(
+            (rank, score) for rank, (each, score) in enumerate(self.fused, start=1) if each == point
+        )
+        return Place(rank=rank, score=score)
+
+    def _document(self, point: PointId) -> str:
+        return str(self.records[point].payload["doc_id"])

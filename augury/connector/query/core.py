@@ -1,0 +1,180 @@
+"""One search from its plan to its hits, as a generator of steps: what every driver shares.
+
+``search_steps(plan, profile, expansion)`` yields the steps of ``steps.py`` and returns a ``Found``. It does
+no I/O and waits for nothing, so that the same lines serve one query, a batch and an event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from ...errors import ModelError
+from ...schemas.expansion import Expansion
+from ...schemas.hit import Explanation, Hit, MatchedScenario, Place
+from ...schemas.plan import QueryPlan, Rerank
+from ...schemas.points import FloatArray, PointId, Record
+from ...schemas.profile import Profile
+from ..fold import MAX_ALPHA, best_scenario
+from .candidates import Candidates
+from .compile import QueryVectors, requests
+from .diversify import POOL, diversified
+from .fuse import Ranked
+from .rerank import blended, texts_of, vectors_of
+from .steps import Ask, CheckFilter, Encode, Fetch, Score, Search, Step
+from .unsure import unsure
+
+
+class Found(NamedTuple):
+    """What a search has to tell, but for its timings."""
+
+    hits: list[Hit]
+    expansion: Expansion
+    notes: list[str]
+
+
+Steps = Generator[Step, Any, Found]
+
+
+def search_steps(plan: QueryPlan, profile: Profile, expansion: Expansion) -> Steps:
+    """``steps = search_steps(plan, profile, expansion)``; send each step's answer into it.
+
+    Args:
+        expansion: what the rules made of the query.
+    """
+    notes = list(plan.notes)
+    if plan.filter:
+        notes += yield CheckFilter(plan)
+    if plan.expand == "llm" and plan.reads_dense:
+        expansion = yield Ask(plan.query, expansion)
+    vectors: QueryVectors = yield Encode(plan, expansion)
+    found = yield from _candidates(plan, profile, vectors)
+    if plan.expand == "auto" and plan.reads_dense:
+        doubtful = unsure(found.lists, profile.expansion.unsure_below)
+        expansion = expansion.model_copy(update={"unsure": doubtful})
+        if doubtful:
+            expansion = yield from _asked_kindly(plan, expansion)
+            if expansion.passages:
+                vectors = yield Encode(plan, expansion, vectors)
+                found = yield from _candidates(plan, profile, vectors)
+    ranked, reranked = yield from _reranked(plan, found)
+    ranked = found.grouped(ranked)
+    moved: Mapping[PointId, Place] = {}
+    if plan.diversity > 0:
+        ranked, moved = yield from _diversified(plan, profile, ranked)
+    best = ranked[: plan.limit]
+    records: dict[PointId, Record] = yield Fetch(
+        [point for point, _ in best], (profile.names.dense, profile.names.scenarios), payload=True
+    )
+    if vectors.dense is None and any(record.payload.get("scenarios") for record in records.values()):
+        # The sparse branch alone needs no dense vector, but that names the scenario of a hit.
+        vectors = yield Encode(plan, expansion, vectors, dense=True)
+    places = found.places([point for point, _ in best])
+    hits = [
+        _hit(
+            records[point],
+            score,
+            Explanation(
+                branches=places[point],
+                fused=found.fused_place(point),
+                reranked=reranked.get(point),
+                diversified=moved.get(point),
+                scenario=_matched(records[point], profile, vectors.dense),
+            ),
+        )
+        for point, score in best
+        if point in records
+    ]
+    return Found(hits, expansion, notes)
+
+
+def _candidates(plan: QueryPlan, profile: Profile, vectors: QueryVectors) -> Generator[Step, Any, Candidates]:
+    while True:
+        answers = yield Search(requests(plan, profile.names, vectors))
+        found = Candidates(plan, answers)
+        if not found.may_lack_documents(answers):
+            return found
+        wider = tuple(branch.model_copy(update={"limit": branch.limit * 4}) for branch in plan.branches)
+        plan = plan.model_copy(update={"branches": wider})
+
+
+def _asked_kindly(plan: QueryPlan, expansion: Expansion) -> Generator[Step, Any, Expansion]:
+    """``auto`` asks, but nobody asked for an LLM in so many words: without one the search goes on."""
+    try:
+        asked: Expansion = yield Ask(plan.query, expansion)
+        return asked
+    except ModelError as error:
+        return expansion.model_copy(update={"note": str(error)})
+
+
+def _reranked(
+    plan: QueryPlan, found: Candidates
+) -> Generator[Step, Any, tuple[Ranked, Mapping[PointId, Place]]]:
+    """The ranking with its head scored again, and each place by the new score alone."""
+    stage = plan.rerank
+    if stage is None or not found.fused:
+        return found.fused, {}
+    head = [point for point, _ in found.fused[: stage.depth]]
+    candidates = yield from _read(stage, found, head)
+    usable = [point for point in head if point in candidates]
+    if not usable:
+        return found.fused, {}
+    values = [candidates[point] for point in usable]
+    scores = yield Score(plan.query, stage, values if stage.using is None else np.stack(values))
+    return blended(found.fused, dict(zip(usable, scores.tolist(), strict=True)), stage.weight)
+
+
+def _read(
+    stage: Rerank, found: Candidates, points: Sequence[PointId]
+) -> Generator[Step, Any, Mapping[PointId, Any]]:
+    """What the reranker reads of each point: its vector, or its text. Points that are gone are absent."""
+    if stage.using is None:
+        return texts_of((yield Fetch(points, (), payload=("title", "text"))))
+    if stage.fetch == "with the search":
+        return vectors_of(found.records, stage.using)
+    return vectors_of((yield Fetch(points, (stage.using,))), stage.using)
+
+
+def _diversified(
+    plan: QueryPlan, profile: Profile, ranked: Ranked
+) -> Generator[Step, Any, tuple[Ranked, Mapping[PointId, Place]]]:
+    pool = ranked[: max(POOL, plan.limit)]
+    dense = profile.names.dense
+    vectors = vectors_of((yield Fetch([point for point, _ in pool], (dense,))), dense)
+    return diversified([pair for pair in pool if pair[0] in vectors], vectors, plan.diversity, plan.limit)
+
+
+def _hit(record: Record, score: float, explanation: Explanation) -> Hit:
+    payload = record.payload
+    return Hit(
+        doc_id=payload["doc_id"],
+        score=score,
+        title=payload.get("title", ""),
+        text=payload.get("text", ""),
+        chunk=payload.get("chunk", 0),
+        source=payload.get("source", ""),
+        metadata=payload.get("metadata", {}),
+        explanation=explanation,
+    )
+
+
+def _matched(record: Record, profile: Profile, query: FloatArray | None) -> MatchedScenario | None:
+    """The scenario nearest to the query, worked out from the rows that came with the hit."""
+    alpha = profile.scenarios.alpha
+    texts = record.payload.get("scenarios") or []
+    if query is None or not texts or alpha > MAX_ALPHA:
+        return None
+    rows = record.vectors[profile.names.scenarios]
+    passage = record.vectors[profile.names.dense]
+    assert isinstance(rows, np.ndarray) and isinstance(passage, np.ndarray)
+    similarities = best_scenario(rows @ query, float(passage @ query), alpha)  # (scenarios,)
+    best = int(np.argmax(similarities))
+    scenario = texts[best]
+    return MatchedScenario(
+        need=scenario["need"],
+        explanation=scenario.get("explanation", ""),
+        generator=scenario.get("generator", ""),
+        similarity=float(similarities[best]),
+    )

@@ -1,0 +1,78 @@
+"""What a search asks for on its way, one small request at a time.
+
+``search_steps`` (in ``core``) yields these and is sent the answers. Who drives it decides how they are
+answered: for one query or many at once, in this thread or beside an event loop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ...schemas.expansion import Expansion
+from ...schemas.plan import QueryPlan, Rerank
+from ...schemas.points import FloatArray, PointId, SearchRequest
+from .compile import QueryVectors
+
+NOTHING = QueryVectors(None, None)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CheckFilter:
+    """Does any passage have the fields of the plan's filter? Answered by notes (``list[str]``)."""
+
+    stage = "fetch"
+    plan: QueryPlan
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ask:
+    """Have the LLM write passages for the query. Answered by the ``Expansion`` with them."""
+
+    stage = "expand"
+    query: str
+    expansion: Expansion
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Encode:
+    """Answered by ``QueryVectors``: what ``known`` lacks of what the plan (or ``dense``) needs, and the
+    expansion's passages taken into the dense vector; a ``known`` one must not have them yet."""
+
+    stage = "encode"
+    plan: QueryPlan
+    expansion: Expansion
+    known: QueryVectors = NOTHING
+    dense: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """Answered by one ``list[ScoredPoint]`` a request."""
+
+    stage = "search"
+    requests: Sequence[SearchRequest]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fetch:
+    """Answered by ``dict[PointId, Record]``; points that are gone are absent."""
+
+    stage = "fetch"
+    ids: Sequence[PointId]
+    vectors: tuple[str, ...]
+    payload: bool | tuple[str, ...] = False
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Score:
+    """Answered by ``(candidates,)`` scores: of vectors ``(candidates, dim)`` by the q-net made from the
+    query, of texts by the cross-encoder."""
+
+    stage = "rerank"
+    query: str
+    rerank: Rerank
+    candidates: FloatArray | Sequence[str]
+
+
+Step = CheckFilter | Ask | Encode | Search | Fetch | Score

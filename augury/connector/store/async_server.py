@@ -1,0 +1,103 @@
+"""``AsyncServerStore(AsyncQdrantClient(url=...), "papers")``: what a search needs of a server, awaited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qdrant_client import AsyncQdrantClient
+
+from ...errors import StoreError
+from ...schemas.collection import CollectionSpec
+from ...schemas.points import PointId, Record, ScoredPoint, SearchRequest
+from . import ties
+from .check import check_names, check_request, known_ids
+from .server_errors import translated
+from .server_version import needed, require_version
+from .server_wire import (
+    from_record,
+    from_scored,
+    payload_keys,
+    place_of,
+    read_spec,
+    to_query,
+    vector_names,
+)
+
+
+class AsyncServerStore:
+    """One collection of one server, for an event loop.
+
+    Args:
+        client: used as it is; closed by ``close`` only if it is ``owned``.
+        collection: its name or an alias.
+
+    Raises ``StoreUnavailable``, ``StoreTimeout``, ``Unsupported`` and ``StoreError``.
+    """
+
+    def __init__(self, client: AsyncQdrantClient, collection: str, *, owned: bool = False) -> None:
+        self._client = client
+        self._collection = collection
+        self._owned = owned
+        host, self._local = place_of(client.init_options)
+        self._where = f"collection {collection!r} at {host}"
+        self._spec: CollectionSpec | None = None
+        self._version = ""
+        self._closed = False
+
+    async def search_batch(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
+        """The best points for each request, in one request to the server."""
+        spec = await self._layout()
+        for request in requests:
+            check_request(request, spec)
+        await self._require_version(requests)
+        return await ties.search_async(self._search, requests)
+
+    async def vectors(
+        self, ids: Sequence[PointId], names: Sequence[str], *, payload: bool | tuple[str, ...] = True
+    ) -> dict[PointId, Record]:
+        """The named vectors and the payloads of points, by id; unknown ids are left out."""
+        check_names(names, await self._layout())
+        wanted = known_ids(ids)
+        if not wanted:
+            return {}
+        with translated(self._where):
+            found = await self._open().retrieve(
+                self._collection,
+                wanted,
+                with_payload=payload_keys(payload),
+                with_vectors=vector_names(names),
+            )
+        return {record.id: record for record in map(from_record, found)}
+
+    async def close(self) -> None:
+        """Close the connection, if it is owned. A second call does nothing."""
+        if not self._closed and self._owned:
+            await self._client.close()
+        self._closed = True
+
+    async def _search(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
+        spec = await self._layout()
+        with translated(self._where):
+            found = await self._open().query_batch_points(
+                self._collection, [to_query(request, spec) for request in requests]
+            )
+        return [[from_scored(point) for point in answer.points] for answer in found]
+
+    async def _layout(self) -> CollectionSpec:
+        if self._spec is None:
+            with translated(self._where):
+                self._spec = read_spec(await self._open().get_collection(self._collection))
+        return self._spec
+
+    async def _require_version(self, requests: Sequence[SearchRequest]) -> None:
+        if self._local:
+            return
+        if not self._version:
+            with translated(self._where):
+                self._version = (await self._open().info()).version
+        require_version(self._version, needed(requests), self._where)
+
+    def _open(self) -> AsyncQdrantClient:
+        if self._closed:
+            raise StoreError(f"The {self._where} was closed", "Open it again before using it")
+        return self._client
