@@ -37,10 +37,9 @@ def _show_hits(result: SearchResult, *, explain: bool) -> None:
         heading = plain(hit.title or hit.doc_id)
         out.print(f"[bold cyan]{rank:>2}[/] [bold]{heading}[/]  [dim]{plain(hit.doc_id)}[/]")
         if not explain:
-            places = "  ".join(
-                f"{name} #{place.rank} ({place.score:.3f})"
-                for name, place in hit.explanation.branches.items()
-            )
+            found: list[tuple[str, Place | None]] = [*hit.explanation.branches.items()]
+            found.append(("reranked", hit.explanation.reranked))
+            places = "  ".join(f"{name} {_place(place)}" for name, place in found if place)
             out.print(f"   [dim]{hit.score:.4f}  {places}[/]")
         if hit.scenario:
             out.print(f"   [green]{hit.scenario.similarity:.2f}[/] {plain(hit.scenario.need)}")

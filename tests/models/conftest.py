@@ -29,14 +29,16 @@ def splade_tiny() -> Path:
     return resolve("starter:splade-tiny").path
 
 
-def _save(model: PreTrainedModel, folder: Path) -> Path:
-    """Write a model with a tokenizer of the words w0 to w94."""
+def word_tokenizer() -> PreTrainedTokenizerFast:
+    """A tokenizer of the words w0 to w94."""
     tokenizer = Tokenizer(WordLevel({word: place for place, word in enumerate(WORDS)}, "[UNK]"))
     tokenizer.pre_tokenizer = Whitespace()
     tokenizer.post_processor = TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
-    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         pad_token="[PAD]",
         unk_token="[UNK]",
@@ -44,7 +46,12 @@ def _save(model: PreTrainedModel, folder: Path) -> Path:
         sep_token="[SEP]",
         mask_token="[MASK]",
         model_max_length=64,
-    ).save_pretrained(folder)
+    )
+
+
+def _save(model: PreTrainedModel, folder: Path) -> Path:
+    """Write a model with a tokenizer of the words w0 to w94."""
+    word_tokenizer().save_pretrained(folder)
     model.save_pretrained(folder)
     return folder
 
