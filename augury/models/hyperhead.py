@@ -75,8 +75,10 @@ class HyperHead(nn.Module):
         weights, biases = [], []
         for place, (_, out) in enumerate(self.weight_shapes):
             found = self._attend(place, states, padding, self.weight_query_embeddings[place], out)
-            made = self.weight_hyper_projection[place](found)
-            made.add_(self.hyper_base_matrices[place])
+            projection = self.weight_hyper_projection[place]
+            # Its bias goes with the base: on its own it would be one more pass over the largest tensor here.
+            base = self.hyper_base_matrices[place] + projection.get_parameter("bias")  # (1, out, in)
+            made = (found @ projection.get_parameter("weight").T).add_(base)
             weights.append(made.transpose(1, 2))  # (queries, in, out)
         for place, (_, out) in enumerate(self.bias_shapes):
             offset = len(self.weight_shapes) + place

@@ -180,6 +180,7 @@ class HypencoderNetwork(nn.Module):
             ModelError: the folder holds something else, or another process is writing it.
         """
         base = self.query_encoder.transformer.config.to_dict()
+        base.pop("_name_or_path", None)  # a path that means nothing elsewhere
         config = dataclasses.replace(self.config, base_config=base)
         write_folder(Path(folder), config, self.state_dict(), self.tokenizer)
 

@@ -51,8 +51,8 @@ def cross_encoder(folder: Path) -> Path:
         num_hidden_layers=1,
         num_attention_heads=2,
         intermediate_size=32,
-        num_labels=1,
     )
+    config.num_labels = 1
     BertForSequenceClassification(config).save_pretrained(folder / "cross-encoder")
     tokenizer.save_pretrained(folder / "cross-encoder")
     return folder / "cross-encoder"
