@@ -1,4 +1,4 @@
-"""What the rest of Augury asks of an encoder. Any object with these members will do."""
+"""What the rest of Augury asks of a model. Any object with these members will do."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Protocol
 from ..schemas.points import FloatArray, SparseVector
 
 
-class DenseEncoder(Protocol):
-    """Texts to unit vectors. Bring your own by giving ``augury.open`` an object like this."""
+class Model(Protocol):
+    """What every model tells of itself."""
 
     @property
     def name(self) -> str:
@@ -18,8 +18,12 @@ class DenseEncoder(Protocol):
 
     @property
     def revision(self) -> str:
-        """Changes whenever its vectors would."""
+        """Changes whenever its vectors or scores would."""
         ...
+
+
+class DenseEncoder(Model, Protocol):
+    """Texts to unit vectors. Bring your own by giving ``augury.open`` an object like this."""
 
     @property
     def dim(self) -> int:
@@ -35,18 +39,8 @@ class DenseEncoder(Protocol):
         ...
 
 
-class SparseEncoder(Protocol):
+class SparseEncoder(Model, Protocol):
     """Texts to term weights."""
-
-    @property
-    def name(self) -> str:
-        """What the Profile calls it."""
-        ...
-
-    @property
-    def revision(self) -> str:
-        """Changes whenever its vectors would."""
-        ...
 
     @property
     def idf(self) -> bool:

@@ -6,48 +6,29 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..schemas.points import FloatArray
+from .encoder import Model
 
 
-class VectorReranker(Protocol):
-    """Queries against vectors that were stored beforehand: one forward pass per query, not per candidate."""
-
-    @property
-    def name(self) -> str:
-        """What the Profile calls it."""
-        ...
-
-    @property
-    def revision(self) -> str:
-        """Changes whenever its vectors would."""
-        ...
+class VectorReranker(Model, Protocol):
+    """Scores stored vectors, as a Hypencoder does with the q-net it makes of each query."""
 
     @property
     def dim(self) -> int:
-        """Numbers per vector."""
+        """Numbers of the vectors that it reads."""
         ...
 
     def encode_documents(self, texts: Sequence[str]) -> FloatArray:
-        """``(texts, dim)``: what is stored; rows of any length."""
+        """``(texts, dim)``: the vectors to store."""
         ...
 
     def score(self, queries: Sequence[str], candidates: Sequence[FloatArray]) -> list[FloatArray]:
-        """For each query the scores ``(n,)`` of its own candidates ``(n, dim)``, in their order."""
+        """For each query the scores of its own candidates, ``(candidates, dim)`` to ``(candidates,)``."""
         ...
 
 
-class TextReranker(Protocol):
-    """Queries against texts: one forward pass per candidate."""
-
-    @property
-    def name(self) -> str:
-        """What the Profile calls it."""
-        ...
-
-    @property
-    def revision(self) -> str:
-        """Changes whenever its scores would."""
-        ...
+class TextReranker(Model, Protocol):
+    """Scores texts, as a cross-encoder does."""
 
     def score(self, queries: Sequence[str], candidates: Sequence[Sequence[str]]) -> list[FloatArray]:
-        """For each query the scores ``(n,)`` of its own ``n`` texts, in their order."""
+        """For each query the scores of its own candidates, texts to ``(candidates,)``."""
         ...
