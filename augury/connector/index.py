@@ -34,6 +34,8 @@ from .store.base import Store
 from .store.locate import open_store
 
 if TYPE_CHECKING:
+    from qdrant_client import AsyncQdrantClient
+
     from ..models.llm.client import LlmClient
 
 ProfileChange = Profile | Callable[[Profile], Profile]
@@ -113,11 +115,12 @@ class Index:
         metadata = store.metadata() if store.exists() else None
         if metadata is None:
             self._refuse_foreign(create)
-            self.profile = self.models.named_in(_changed(Profile(), profile))
+            self.profile = self.models.named_in(_changed(Profile(), profile), made=False)
             self._made = False
         else:
             stored = stored_profile(self.where, metadata)
-            self.profile = reconcile(stored, self.models.named_in(_changed(stored, profile)))
+            wanted = self.models.named_in(_changed(stored, profile), made=True)
+            self.profile = reconcile(stored, wanted)
             self._made = True
 
     def ingest(
@@ -189,11 +192,9 @@ class Index:
 
     @cached_property
     def retriever(self) -> Retriever:
-        """Searches with plans, timings and batches; loads the models, the profile's reranker too."""
+        """Searches with plans, timings and batches; loads the encoders, and a reranker when one is used."""
         self._refuse_unfinished()
         self._refuse_unmade()
-        if self.profile.rerank.by:
-            self.models.reranker(self.profile.rerank.by)
         return Retriever(
             self.store,
             self.profile,
@@ -203,12 +204,15 @@ class Index:
             self.models.reranker,
         )
 
-    def async_retriever(self) -> AsyncRetriever:
+    def async_retriever(self, client: AsyncQdrantClient | None = None) -> AsyncRetriever:
         """``async with index.async_retriever() as retriever: await retriever.search("a need")``.
 
         A server is asked through an ``AsyncQdrantClient``, an embedded index in a worker thread.
+
+        Args:
+            client: the app's own, for the same server; it is left open.
         """
-        return AsyncRetriever(self.retriever, self.store.awaitable())
+        return AsyncRetriever(self.retriever, self.store.awaitable(client))
 
     @cached_property
     def _expander(self) -> Expander:

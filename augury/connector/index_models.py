@@ -78,8 +78,9 @@ class IndexModels:
             from ..models.hypencoder import load_hypencoder
 
             model = load_hypencoder(wanted.model)
-        self._check("hypencoder", wanted.model, wanted.revision, model.revision)
-        width = wanted.dim if wanted.reads == "own" else profile.dense.dim
+        if wanted.reads == "own":  # the other kind may be trained anew at any time
+            self._check("hypencoder", wanted.model, wanted.revision, model.revision)
+        width = wanted.dim if wanted.reads == "own" else profile.dense.dim or self.dense.dim
         if width and model.dim != width:
             raise ModelError(
                 f"The q-nets of {model.name} read vectors of {model.dim} numbers, and those of {self._where} "
@@ -101,16 +102,24 @@ class IndexModels:
         """The one that a plan asks for."""
         return self.hypencoder if kind == "hypencoder" else self.cross_encoder
 
-    def named_in(self, profile: Profile) -> Profile:
-        """The profile with the names of the user's own models."""
+    def named_in(self, profile: Profile, *, made: bool) -> Profile:
+        """The profile with the names of the user's own models.
+
+        Args:
+            made: whether the index is there; a Hypencoder that it does not know then reads the dense vectors.
+        """
         update: dict[str, Any] = {}
         if self._dense is not None:
             update["dense"] = profile.dense.model_copy(update={"model": self._dense.name})
         if self._sparse is not None and profile.sparse is not None:
             update["sparse"] = profile.sparse.model_copy(update={"model": self._sparse.name})
         if self._hypencoder is not None:
-            named = profile.hypencoder or HypencoderProfile(model="")
-            update["hypencoder"] = named.model_copy(update={"model": self._hypencoder.name})
+            name, known = self._hypencoder.name, profile.hypencoder
+            if known is not None and known.model in ("", name):
+                update["hypencoder"] = known.model_copy(update={"model": name})
+            else:
+                reads = "dense" if known is None and made else known.reads if known else "own"
+                update["hypencoder"] = HypencoderProfile(model=name, reads=reads)
         if self._cross_encoder is not None:
             update["rerank"] = profile.rerank.model_copy(update={"cross_encoder": self._cross_encoder.name})
         return profile.model_copy(update=update)

@@ -44,8 +44,9 @@ def reconcile(stored: Profile, wanted: Profile) -> Profile:
     own = [part.own_hypencoder.model if part.own_hypencoder else "" for part in (stored, wanted)]
     if own[0] != own[1]:
         raise ModelMismatch(
-            f"The index was made with the hypencoder {own[0] or 'none'}, not with {own[1] or 'none'}",
-            "Leave out --hypencoder, name one that reads the dense vectors, or ingest into a new index",
+            f"The index was made with the hypencoder {own[0] or 'none'}, not with "
+            f"{wanted.hypencoder.model if wanted.hypencoder else 'none'}",
+            "Leave out --hypencoder, or ingest into a new index",
         )
     prompts = [(part.query_prompt, part.document_prompt) for part in (stored.dense, wanted.dense)]
     if prompts[0] != prompts[1]:

@@ -56,6 +56,19 @@ def check_weights(names: Iterable[str], model: str) -> None:
     )
 
 
+def check_top(folder: Path, model: str) -> None:
+    """Refuse a folder that has neither configuration nor weights at its top, before all of it is read.
+
+    Raises:
+        ModelNotFound: it is no model's.
+    """
+    tops = (*WEIGHTS, *PICKLES, "config.json", "modules.json")
+    if not any(matches(entry.name, tops) for entry in folder.iterdir()):
+        raise ModelNotFound(
+            f"{model} is no model: it has neither a config.json nor weights", "Name the folder of a model"
+        )
+
+
 def model_files(folder: Path) -> list[str]:
     """Paths below ``folder``, hidden files left out, in order."""
     found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
@@ -67,5 +80,6 @@ def folder_revision(folder: Path) -> str:
     digest = hashlib.sha256()
     for name in model_files(folder):
         if matches(name, (*CONFIG, *WEIGHTS)):
-            digest.update(f"{name}\0{file_sha256(folder / name)}\n".encode())
+            line = f"{name}\0{file_sha256(folder / name)}\n"
+            digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()

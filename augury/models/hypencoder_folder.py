@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Literal, get_args
 
 import torch
@@ -20,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
-from ..errors import ModelError
+from ..errors import ModelError, ModelFetchError
 from .hypencoder_base import base_folder
 from .qnet import DEFAULT_QNET
 from .whole import WAIT_S, appear
@@ -91,6 +92,10 @@ class HypencoderConfig:
             ) from error
         except (ValueError, TypeError, AttributeError, OSError) as error:
             raise ModelError(f"{path} cannot be read: {error}", "Fetch or copy the model again") from error
+        if min(config.max_query_tokens, config.max_passage_tokens) < 1:
+            raise ModelError(
+                f"{path} lets queries or passages have no token", "Set max_query_tokens and the other above 0"
+            )
         if config.pooling not in get_args(Pooling):
             raise ModelError(
                 f"{path} asks for a pooling {config.pooling!r} that is unknown",
@@ -184,6 +189,11 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
             else:
                 found = torch.load(file, map_location="cpu", weights_only=True)
             weights.update(found)
+        except UnpicklingError as error:
+            raise ModelFetchError(
+                f"{file} is a pickle of more than tensors, which could run code when it is read",
+                "Use a model saved as safetensors",
+            ) from error
         except Exception as error:
             what = f"{file} cannot be read: {first_line(error)}"
             raise ModelError(what, "Fetch or copy the model again") from error

@@ -109,7 +109,13 @@ def make_qnet(name: str, /, **kwargs: object) -> QNet:
             f"The q-net {name!r} cannot be made: {error}",
             f"Its arguments are {', '.join(parameters.parameters)}",
         ) from error
-    return factory(**kwargs)
+    try:
+        return factory(**kwargs)
+    except (TypeError, ValueError) as error:
+        raise ModelError(
+            f"The q-net {name!r} cannot be made of {kwargs}: {error}",
+            "Correct converter_kwargs in config.json",
+        ) from error
 
 
 def layer_norm(values: Tensor) -> Tensor:
@@ -159,7 +165,11 @@ class RepeatedDenseBlock:
         layer_norm_before_residual: bool = True,
     ) -> None:
         widths = tuple(vector_dimensions)
-        if len(widths) < 2 or widths[-1] != 1 or min(widths) < 1:
+        if (
+            len(widths) < 2
+            or not all(isinstance(width, int) and width > 0 for width in widths)
+            or widths[-1] != 1
+        ):
             raise ModelError(
                 f"vector_dimensions of a q-net are the items' width, those of its layers and 1, not {widths}",
                 "Give for example [768, 768, 768, 1]",

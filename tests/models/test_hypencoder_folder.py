@@ -132,7 +132,7 @@ def test_damaged_files_are_named(saved: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match="no weights"):
         load_network(saved)
     torch.save({"weights": Path("anything but tensors")}, saved / "pytorch_model.bin")
-    with pytest.raises(ModelError, match=r"pytorch_model\.bin cannot be read"):
+    with pytest.raises(ModelError, match=r"pytorch_model\.bin is a pickle of more than tensors"):
         load_network(saved)
     torch.save({"epoch": 3}, saved / "pytorch_model.bin")
     with pytest.raises(ModelError, match="state dict"):
@@ -198,3 +198,22 @@ def test_saving_replaces_a_hypencoder_and_nothing_else(network: HypencoderNetwor
     with pytest.raises(ModelError, match="something else"):
         network.save(tmp_path / "letters")
     assert (tmp_path / "letters/one.txt").read_text() == "dear"
+
+
+@pytest.mark.parametrize(
+    ("where", "value"),
+    [
+        ("converter_kwargs", {"vector_dimensions": None}),
+        ("converter_kwargs", {"vector_dimensions": [16.0, 16.0, 1]}),
+        ("converter_kwargs", {"vector_dimensions": [16, 16, 1], "activation_type": ["relu"]}),
+        ("max_query_tokens", -1),
+        ("max_passage_tokens", 0),
+    ],
+)
+def test_a_config_that_cannot_be_is_one_sentence(saved: Path, where: str, value: object) -> None:
+    config = json.loads((saved / "config.json").read_text())
+    (config["query_encoder_kwargs"] if where == "converter_kwargs" else config)[where] = value
+    (saved / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ModelError) as caught:
+        load_network(saved)
+    assert "\n" not in str(caught.value)

@@ -13,7 +13,7 @@ from concurrent.futures import Executor, ThreadPoolExecutor
 from types import TracebackType
 from typing import Any, Self
 
-from ...errors import AuguryError
+from ...errors import AuguryError, StoreError
 from ...schemas.hit import SearchResult
 from ...schemas.plan import QueryPlan
 from ..store.base import AsyncStore
@@ -33,6 +33,8 @@ _LLM_THREADS = 32
 class AsyncRetriever:
     """``async with index.async_retriever() as retriever: result = await retriever.search("my query")``.
 
+    It belongs to the event loop of its first search. What waits when it is closed ends with ``StoreError``.
+
     Args:
         retriever: whose models, profile and store are used.
         store: the same index, awaited; None to call the retriever's own in a worker thread.
@@ -41,6 +43,8 @@ class AsyncRetriever:
     def __init__(self, retriever: Retriever, store: AsyncStore | None = None) -> None:
         self._retriever = retriever
         self._store = store
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
         self._threads = [
             ThreadPoolExecutor(count, thread_name_prefix=f"augury-{name}")
             for name, count in (("models", 1), ("engine", 1), ("llm", _LLM_THREADS))
@@ -61,6 +65,7 @@ class AsyncRetriever:
 
     async def run(self, plan: QueryPlan) -> SearchResult:
         """What the plan finds. ``timings_ms`` include waiting for searches that go on at the same time."""
+        self._refuse()
         clock = Clock()
         steps = self._retriever.steps(plan)
         try:
@@ -77,9 +82,14 @@ class AsyncRetriever:
             return result(plan, end.value, clock)
 
     async def close(self) -> None:
-        """End the threads and the store's connection; the retriever stays open."""
+        """End the threads and the connection; the index stays open. A second call does nothing."""
+        if self._closed:
+            return
+        self._closed = True
+        for gathering in (self._models, self._engine):
+            gathering.end(_was_closed())
         for threads in self._threads:
-            threads.shutdown(wait=False, cancel_futures=True)
+            threads.shutdown(wait=False)
         if self._store is not None:
             await self._store.close()
 
@@ -95,6 +105,7 @@ class AsyncRetriever:
         await self.close()
 
     async def _answer(self, step: Step) -> Any:
+        self._refuse()
         if isinstance(step, Encode | Score):
             return await self._models(step)
         if isinstance(step, Ask):  # the LLM client has a loop of its own; a thread waits for it
@@ -105,6 +116,21 @@ class AsyncRetriever:
         if self._store is not None and isinstance(step, Fetch):
             return await self._store.vectors(step.ids, step.vectors, payload=step.payload)
         return await self._engine(step)
+
+    def _refuse(self) -> None:
+        if self._closed:
+            raise _was_closed()
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        if self._loop is not loop:
+            raise StoreError(
+                "This async retriever is used by another event loop", "Make one for each loop that searches"
+            )
+
+
+def _was_closed() -> StoreError:
+    return StoreError("This async retriever was closed", "Make another: index.async_retriever()")
 
 
 class _Gathering:
@@ -117,6 +143,7 @@ class _Gathering:
         self._thread = thread
         self._most = most
         self._waiting: list[tuple[Step, asyncio.Future[Any]]] = []
+        self._under_way: list[tuple[Step, asyncio.Future[Any]]] = []
         self._working: asyncio.Task[None] | None = None
 
     async def __call__(self, step: Step) -> Any:
@@ -127,29 +154,40 @@ class _Gathering:
             self._working = loop.create_task(self._work())
         return await answer
 
+    def end(self, error: AuguryError) -> None:
+        """Answer everything that waits, or is under way, with the error."""
+        for _, answer in (*self._under_way, *self._waiting):
+            if not answer.done():
+                answer.set_exception(error)
+        self._waiting.clear()
+
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
-        while self._waiting:
-            batch = self._next()
+        while self._next():
+            steps = [step for step, _ in self._under_way]
             try:
-                found = await loop.run_in_executor(self._thread, self._each, [step for step, _ in batch])
-            except BaseException as error:  # the threads were shut down, or the loop ends
-                found = [error] * len(batch)
-            for (_, answer), value in zip(batch, found, strict=True):
-                if answer.done():  # its search was cancelled
+                found = await loop.run_in_executor(self._thread, self._each, steps)
+            except BaseException:  # the loop ends, or the threads have: whoever waits must not wait for ever
+                for _, answer in (*self._under_way, *self._waiting):
+                    answer.cancel()
+                self._waiting.clear()
+                raise
+            for (_, answer), value in zip(self._under_way, found, strict=True):
+                if answer.done():  # its search was cancelled, or all of them were ended
                     continue
                 if isinstance(value, BaseException):
                     answer.set_exception(value)
                 else:
                     answer.set_result(value)
 
-    def _next(self) -> list[tuple[Step, asyncio.Future[Any]]]:
-        """The first that waits, and those of its kind."""
-        kind = type(self._waiting[0][0])
-        batch = [pair for pair in self._waiting if type(pair[0]) is kind][: self._most]
-        taken = {id(pair) for pair in batch}
-        self._waiting = [pair for pair in self._waiting if id(pair) not in taken]
-        return batch
+    def _next(self) -> bool:
+        """Take the first that waits, and those of its kind; searches that were cancelled are dropped."""
+        waiting = [pair for pair in self._waiting if not pair[1].done()]
+        kind = type(waiting[0][0]) if waiting else None
+        self._under_way = [pair for pair in waiting if type(pair[0]) is kind][: self._most]
+        taken = {id(pair) for pair in self._under_way}
+        self._waiting = [pair for pair in waiting if id(pair) not in taken]
+        return bool(self._under_way)
 
     def _each(self, steps: list[Step]) -> Sequence[Any]:
         """The answers; where they fail together, each on its own, so that one bad query costs no other."""

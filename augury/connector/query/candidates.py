@@ -19,6 +19,7 @@ class Candidates:
         lists: each branch's ranked passages.
         fused: all of them, best first.
         records: the points as the engine gave them.
+        notes: what may be worth knowing of the search.
     """
 
     def __init__(self, plan: QueryPlan, answers: Sequence[list[ScoredPoint]]) -> None:
@@ -29,6 +30,7 @@ class Candidates:
         )
         self.records: dict[PointId, ScoredPoint] = {point.id: point for answer in answers for point in answer}
         self.fused = fuse(lists, plan)
+        self.notes: list[str] = []
 
     def grouped(self, ranked: Ranked) -> Ranked:
         """Each document's best passage only, where the plan groups."""
@@ -46,21 +48,21 @@ class Candidates:
             len(answer) >= limit for answer in answers
         )
 
-    def places(self, points: Sequence[PointId]) -> dict[PointId, dict[BranchName, Place]]:
-        """Rank and score of each point in each branch that found it."""
+    def places(
+        self, points: Sequence[PointId]
+    ) -> tuple[dict[PointId, dict[BranchName, Place]], dict[PointId, Place]]:
+        """Rank and score of each point in each branch that found it, and in the fused list."""
         places: dict[PointId, dict[BranchName, Place]] = {point: {} for point in points}
         for name, ranked in self.lists.items():
             for rank, (point, score) in enumerate(ranked, start=1):
                 if point in places:
                     places[point][name] = Place(rank=rank, score=score)
-        return places
-
-    def fused_place(self, point: PointId) -> Place:
-        """Rank and score in the fused list."""
-        rank, score = next(
-            (rank, score) for rank, (each, score) in enumerate(self.fused, start=1) if each == point
-        )
-        return Place(rank=rank, score=score)
+        fused = {
+            point: Place(rank=rank, score=score)
+            for rank, (point, score) in enumerate(self.fused, start=1)
+            if point in places
+        }
+        return places, fused
 
     def _document(self, point: PointId) -> str:
         return str(self.records[point].payload["doc_id"])

@@ -25,20 +25,26 @@ class QueryVectors(NamedTuple):
     sparse: SparseVector | None
 
 
-def requests(plan: QueryPlan, names: VectorNames, query: QueryVectors) -> list[SearchRequest]:
-    """One request a branch, in the plan's order; two for a scenarios branch with its own alpha."""
+def requests(
+    plan: QueryPlan, names: VectorNames, query: QueryVectors, *, carry: tuple[str, ...] = ()
+) -> list[SearchRequest]:
+    """One request a branch, in the plan's order; two for a scenarios branch with its own alpha.
+
+    Args:
+        carry: vectors that come back with what is found.
+    """
     dense, sparse = query
     found: list[SearchRequest] = []
     for branch in plan.branches:
         if branch.name == "sparse":
             assert sparse is not None
-            found.append(_request(plan, branch.limit, Nearest(sparse, branch.using)))
+            found.append(_request(plan, branch.limit, Nearest(sparse, branch.using), carry=carry))
             continue
         assert dense is not None
         if branch.name == "dense":
-            found.append(_request(plan, branch.limit, Nearest(dense, branch.using)))
+            found.append(_request(plan, branch.limit, Nearest(dense, branch.using), carry=carry))
         elif plan.alpha is None:
-            found.append(_request(plan, branch.limit, Nearest(dense[None, :], branch.using)))
+            found.append(_request(plan, branch.limit, Nearest(dense[None, :], branch.using), carry=carry))
         else:
             found += _union(plan, branch, names, dense)
     return found
@@ -57,15 +63,16 @@ def ranked_lists(plan: QueryPlan, answers: Sequence[list[ScoredPoint]]) -> list[
     return lists
 
 
-def _request(plan: QueryPlan, limit: int, query: Nearest, *prefetch: Prefetch) -> SearchRequest:
-    stage = plan.rerank
+def _request(
+    plan: QueryPlan, limit: int, query: Nearest, *prefetch: Prefetch, carry: tuple[str, ...] = ()
+) -> SearchRequest:
     return SearchRequest(
         limit=limit,
         query=query,
         prefetch=prefetch,
         filter=plan.filter,
         payload=LISTED,
-        vectors=(stage.using,) if stage and stage.using and stage.fetch == "with the search" else (),
+        vectors=carry,
     )
 
 

@@ -38,19 +38,21 @@ class Found(NamedTuple):
 Steps = Generator[Step, Any, Found]
 
 
-def search_steps(plan: QueryPlan, profile: Profile, expansion: Expansion) -> Steps:
+def search_steps(plan: QueryPlan, profile: Profile, expansion: Expansion, *, far: bool = False) -> Steps:
     """``steps = search_steps(plan, profile, expansion)``; send each step's answer into it.
 
     Args:
         expansion: what the rules made of the query.
+        far: whether the engine is a network away, so that vectors had better come with the search.
     """
+    carry = _carried(plan) if far else ()
     notes = list(plan.notes)
     if plan.filter:
         notes += yield CheckFilter(plan)
     if plan.expand == "llm" and plan.reads_dense:
         expansion = yield Ask(plan.query, expansion)
     vectors: QueryVectors = yield Encode(plan, expansion)
-    found = yield from _candidates(plan, profile, vectors)
+    found = yield from _candidates(plan, profile, vectors, carry)
     if plan.expand == "auto" and plan.reads_dense:
         doubtful = unsure(found.lists, profile.expansion.unsure_below)
         expansion = expansion.model_copy(update={"unsure": doubtful})
@@ -58,7 +60,8 @@ def search_steps(plan: QueryPlan, profile: Profile, expansion: Expansion) -> Ste
             expansion = yield from _asked_kindly(plan, expansion)
             if expansion.passages:
                 vectors = yield Encode(plan, expansion, vectors)
-                found = yield from _candidates(plan, profile, vectors)
+                found = yield from _candidates(plan, profile, vectors, carry)
+    notes += found.notes
     ranked, reranked = yield from _reranked(plan, found)
     ranked = found.grouped(ranked)
     moved: Mapping[PointId, Place] = {}
@@ -71,14 +74,14 @@ def search_steps(plan: QueryPlan, profile: Profile, expansion: Expansion) -> Ste
     if vectors.dense is None and any(record.payload.get("scenarios") for record in records.values()):
         # The sparse branch alone needs no dense vector, but that names the scenario of a hit.
         vectors = yield Encode(plan, expansion, vectors, dense=True)
-    places = found.places([point for point, _ in best])
+    places, fused = found.places([point for point, _ in best])
     hits = [
         _hit(
             records[point],
             score,
             Explanation(
                 branches=places[point],
-                fused=found.fused_place(point),
+                fused=fused[point],
                 reranked=reranked.get(point),
                 diversified=moved.get(point),
                 scenario=_matched(records[point], profile, vectors.dense),
@@ -90,14 +93,32 @@ def search_steps(plan: QueryPlan, profile: Profile, expansion: Expansion) -> Ste
     return Found(hits, expansion, notes)
 
 
-def _candidates(plan: QueryPlan, profile: Profile, vectors: QueryVectors) -> Generator[Step, Any, Candidates]:
+def _carried(plan: QueryPlan) -> tuple[str, ...]:
+    """The vector that the q-net reads, where one branch finds no more passages than are reranked."""
+    stage = plan.rerank
+    if stage is None or stage.using is None or len(plan.branches) > 1 or plan.alpha is not None:
+        return ()
+    return (stage.using,) if plan.branches[0].limit <= stage.depth else ()
+
+
+def _candidates(
+    plan: QueryPlan, profile: Profile, vectors: QueryVectors, carry: tuple[str, ...]
+) -> Generator[Step, Any, Candidates]:
+    """What the branches find; where its passages are of too few documents, more is searched."""
+    asked = plan
     while True:
-        answers = yield Search(requests(plan, profile.names, vectors))
-        found = Candidates(plan, answers)
+        answers = yield Search(requests(asked, profile.names, vectors, carry=carry))
+        found = Candidates(asked, answers)
         if not found.may_lack_documents(answers):
+            if asked is not plan:
+                found.notes.append(
+                    f"Each branch was searched for {asked.branches[0].limit:,} passages, because "
+                    f"{plan.branches[0].limit:,} were of fewer than {plan.limit} documents."
+                )
             return found
-        wider = tuple(branch.model_copy(update={"limit": branch.limit * 4}) for branch in plan.branches)
-        plan = plan.model_copy(update={"branches": wider})
+        wider = tuple(branch.model_copy(update={"limit": branch.limit * 4}) for branch in asked.branches)
+        asked = asked.model_copy(update={"branches": wider})
+        carry = ()
 
 
 def _asked_kindly(plan: QueryPlan, expansion: Expansion) -> Generator[Step, Any, Expansion]:
@@ -132,8 +153,9 @@ def _read(
     """What the reranker reads of each point: its vector, or its text. Points that are gone are absent."""
     if stage.using is None:
         return texts_of((yield Fetch(points, (), payload=("title", "text"))))
-    if stage.fetch == "with the search":
-        return vectors_of(found.records, stage.using)
+    carried = vectors_of({point: found.records[point] for point in points}, stage.using)
+    if len(carried) == len(points):
+        return carried
     return vectors_of((yield Fetch(points, (stage.using,))), stage.using)
 
 

@@ -45,7 +45,10 @@ class Expander:
     def by_rules(self, query: str, mode: ExpandMode) -> Expansion:
         """What the rule table alone makes of the query."""
         text = self._rules.expand(query) if self._rules and mode != "off" else query
-        return Expansion(mode=mode, rules="" if text == query else text)
+        note = (
+            "There is no rule table. Name one: --rules FILE." if mode == "rules" and not self._rules else ""
+        )
+        return Expansion(mode=mode, rules="" if text == query else text, note=note)
 
     def with_passages(self, queries: Sequence[str], expansions: Sequence[Expansion]) -> list[Expansion]:
         """The expansions with passages of the LLM for their queries; all are asked for side by side.

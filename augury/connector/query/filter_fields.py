@@ -7,6 +7,7 @@ server in strict mode refuses it. A field that no passage has is mostly a slip o
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import date
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
@@ -17,15 +18,23 @@ from ..store.filters import parse_filter
 
 _SAMPLE = 100
 _PREFIX = "metadata."
+_TEXT_MATCHES = ("text", "text_any", "phrase")
+_SERVE_TOO = (("integer", "float"), ("uuid", "keyword"))
+"""An index of whole numbers serves ranges, one of UUIDs their matches."""
+_WITHOUT_INDEX = ("is_empty", "is_null", "values_count")
 
 
 class FieldUse(NamedTuple):
-    """A field as a condition reads it; ``excluded`` where the condition must not hold."""
+    """A field as a condition reads it.
+
+    Attributes:
+        kind: the payload index that would serve the condition; empty where it needs none.
+        needed: whether no passage without the field can match the filter.
+    """
 
     field: str
     kind: str
-    value: Any
-    excluded: bool
+    needed: bool
 
 
 def fields_of(filter: Filter) -> list[FieldUse]:
@@ -34,20 +43,27 @@ def fields_of(filter: Filter) -> list[FieldUse]:
     Raises ``FilterError`` for a filter that cannot be understood.
     """
     parse_filter(filter)
-    return list(dict.fromkeys(_uses(filter, "", excluded=False)))
+    return list(dict.fromkeys(_uses(filter, "", needed=True)))
 
 
 def index_notes(filter: Filter, indexes: Mapping[str, str]) -> tuple[str, ...]:
-    """A sentence for each field of the filter that has no payload index, with the command that adds it."""
-    kinds: dict[str, str] = {}
+    """A sentence for each field that no payload index serves, with the command that adds one."""
+    wanted: dict[str, list[str]] = {}
     for use in fields_of(filter):
-        if use.field not in indexes and use.kind != "is_empty" and kinds.get(use.field) in (None, "keyword"):
-            kinds[use.field] = _suited(use)
-    return tuple(
-        f"{field} has no payload index, so the filter reads every passage. Add one: "
-        f"augury filter-field INDEX {field.removeprefix(_PREFIX)}:{kind}"
-        for field, kind in kinds.items()
-    )
+        if use.kind:
+            wanted.setdefault(use.field, []).append(use.kind)
+    notes = []
+    for field, kinds in wanted.items():
+        there = indexes.get(field)
+        if there in kinds or any((there, kind) in _SERVE_TOO for kind in kinds):
+            continue
+        has = f"is indexed as {there}, which does not serve this" if there else "has no payload index"
+        note = f"{field} {has}, so the filter reads every passage."
+        if there is None and field.startswith(_PREFIX):
+            kind = next((kind for kind in kinds if kind != "keyword"), "keyword")
+            note += f" Add one: augury filter-field INDEX {field.removeprefix(_PREFIX)}:{kind}"
+        notes.append(note)
+    return tuple(notes)
 
 
 class KnownFields:
@@ -59,29 +75,33 @@ class KnownFields:
         self._seen: set[str] = set()
 
     def check(self, filter: Filter) -> list[str]:
-        """A note for each field that no passage has, where the filter only excludes by it.
+        """A note for each field that no passage has, as far as the filter may match all the same.
 
-        Raises ``FilterError`` where the filter asks for it: it could find nothing.
+        Raises ``FilterError`` where it cannot, unless the field is indexed: then passages that have it are
+        expected.
         """
         notes: list[str] = []
         for use in fields_of(filter):
-            if use.field in self._seen or use.field in self._indexes:
+            if use.field in self._seen:
                 continue
             if self._exists(use.field):
                 self._seen.add(use.field)
                 continue
-            if not use.excluded:
-                raise FilterError(f"No passage has a field {use.field!r}", self._advice(use.field))
-            notes.append(f"No passage has a field {use.field!r}. {self._advice(use.field)}.")
-        return notes
+            what = f"No passage has a field {use.field!r}"
+            advice = self._advice(use.field)
+            if use.needed and use.field not in self._indexes:
+                raise FilterError(what, advice)
+            notes.append(f"{what}. {advice}.")
+        return list(dict.fromkeys(notes))
 
     def _exists(self, field: str) -> bool:
         having = {"must_not": [{"is_empty": {"key": field}}]}
         return any(self._store.scroll(having, payload=("doc_id",), batch=1))
 
     def _advice(self, field: str) -> str:
-        found = metadata_fields(self._store, self._indexes)
-        near = get_close_matches(field.removeprefix(_PREFIX), found, n=1)
+        name = field.removeprefix(_PREFIX)
+        found = [known for known in metadata_fields(self._store, self._indexes) if known != name]
+        near = get_close_matches(name, found, n=1)
         listed = ", ".join(found)
         if near:
             return f"Did you mean {near[0]}? There are {listed}"
@@ -96,41 +116,51 @@ def metadata_fields(store: Store, indexes: Mapping[str, str]) -> list[str]:
     return sorted(names | indexed)
 
 
-def _uses(part: Any, prefix: str, *, excluded: bool) -> Iterator[FieldUse]:
+def _uses(part: Any, prefix: str, *, needed: bool) -> Iterator[FieldUse]:
+    """``needed``: whether every condition of this part must hold."""
     if isinstance(part, list | tuple):
         for each in part:
-            yield from _uses(each, prefix, excluded=excluded)
+            yield from _uses(each, prefix, needed=needed)
         return
     if not isinstance(part, Mapping):
         return
-    for name in ("must", "should", "must_not"):
-        yield from _uses(part.get(name), prefix, excluded=excluded or name == "must_not")
+    yield from _uses(part.get("must"), prefix, needed=needed)
+    should = part.get("should")
+    alone = isinstance(should, Mapping) or (isinstance(should, list | tuple) and _same_field(should))
+    yield from _uses(should, prefix, needed=needed and alone)
+    yield from _uses(part.get("must_not"), prefix, needed=False)
     if isinstance(least := part.get("min_should"), Mapping):
-        yield from _uses(least.get("conditions"), prefix, excluded=excluded)
+        yield from _uses(least.get("conditions"), prefix, needed=False)
     if isinstance(nested := part.get("nested"), Mapping):
-        yield from _uses(nested.get("filter"), f"{prefix}{nested['key']}[].", excluded=excluded)
-    for kind in ("is_empty", "is_null"):
-        if isinstance(field := part.get(kind), Mapping):
-            yield FieldUse(prefix + field["key"], "is_empty", None, excluded=True)
+        inside = f"{prefix}{nested['key'].removesuffix('[]')}[]."
+        yield from _uses(nested.get("filter"), inside, needed=needed)
+    for name in ("is_empty", "is_null"):
+        if isinstance(field := part.get(name), Mapping):
+            yield FieldUse(prefix + field["key"], "", needed=False)
     if "key" in part:
-        kind, given = next((name, value) for name, value in part.items() if name != "key" and value)
-        yield FieldUse(prefix + part["key"], kind, _example(given), excluded)
+        kind, given = next(pair for pair in part.items() if pair[0] != "key" and pair[1] is not None)
+        yield FieldUse(prefix + part["key"], _suited(kind, given), needed and kind not in _WITHOUT_INDEX)
 
 
-def _example(given: Any) -> Any:
-    """One value of a condition, hashable: it tells which kind of index would serve it."""
-    value = next(iter(given.values()), None) if isinstance(given, Mapping) else given
+def _same_field(conditions: list[Any] | tuple[Any, ...]) -> bool:
+    """Whether all of them read one field, as ``year=2020`` does, which is the number or the text."""
+    keys = {each.get("key") if isinstance(each, Mapping) else None for each in conditions}
+    return len(keys) == 1 and None not in keys
+
+
+def _suited(kind: str, given: Any) -> str:
+    """The kind of payload index that serves a condition; empty where it needs none."""
+    if kind in _WITHOUT_INDEX:
+        return ""
+    if kind.startswith("geo"):
+        return "geo"
+    if isinstance(given, Mapping) and any(name in given for name in _TEXT_MATCHES):
+        return "text"
+    value = next((value for value in given.values() if value is not None), None)
     while isinstance(value, list | tuple) and value:
         value = value[0]
-    return value if isinstance(value, str | int | float) else None
-
-
-def _suited(use: FieldUse) -> str:
-    """The kind of payload index that serves the condition."""
-    if use.kind.startswith("geo"):
-        return "geo"
-    if use.kind == "range":
-        return "datetime" if isinstance(use.value, str) else "float"
-    if isinstance(use.value, bool):
+    if kind == "range":
+        return "datetime" if isinstance(value, str | date) else "float"
+    if isinstance(value, bool):
         return "bool"
-    return "integer" if isinstance(use.value, int) else "keyword"
+    return "integer" if isinstance(value, int) else "keyword"

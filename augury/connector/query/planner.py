@@ -59,24 +59,20 @@ class QueryPlanner:
         words = _checked(query)
         names = self._branches(profile, options.branches)
         rerank = self._rerank(profile, options)
-        candidates = max(
-            options.candidates or profile.search.candidates, options.limit, rerank.depth if rerank else 0
-        )
-        alpha = self._alpha(profile, options.alpha)
-        if rerank and rerank.using and len(names) == 1 and candidates <= rerank.depth and alpha is None:
-            # Else more passages are found than are reranked, and their vectors would come for nothing.
-            rerank = rerank.model_copy(update={"fetch": "with the search"})
+        candidates = options.candidates or max(profile.search.candidates, rerank.depth if rerank else 0)
         weights = {**profile.search.weights, **self._weights(options.weights or {}, names)}
-        notes = index_notes(options.filter, profile.payload_indexes) if options.filter else ()
+        notes = list(index_notes(options.filter, profile.payload_indexes)) if options.filter else []
         if words > LONG_WORDS:
-            notes = (f"The query has {words:,} words; what is beyond a model's window is not read.", *notes)
+            notes.append(f"The query has {words:,} words; what is beyond a model's window is not read.")
+        if options.rerank_weight is not None and rerank is None:
+            notes.append("The rerank weight changes nothing, because nothing is reranked.")
         return QueryPlan(
             query=query,
             branches=tuple(
                 Branch(
                     name=name,
                     using=getattr(profile.names, name),
-                    limit=candidates,
+                    limit=max(candidates, options.limit),
                     weight=weights.get(name, 1.0),
                 )
                 for name in names
@@ -90,8 +86,8 @@ class QueryPlanner:
             group=options.group,
             filter=options.filter,
             index_alpha=profile.scenarios.alpha,
-            alpha=alpha,
-            notes=notes,
+            alpha=self._alpha(profile, options.alpha),
+            notes=tuple(notes),
         )
 
     def _branches(self, profile: Profile, wanted: Sequence[BranchName] | None) -> tuple[BranchName, ...]:
@@ -117,6 +113,8 @@ class QueryPlanner:
                 )
             if not 0 <= weight < float("inf"):
                 raise QueryError(f"The weight of the {name} branch is {weight}", "Use a number from 0")
+        if weights and not any(weights.get(name, 1.0) for name in branches):
+            raise QueryError("All branches have the weight 0", "Give one of them more")
         return dict(weights)
 
     def _rerank(self, profile: Profile, options: SearchOptions) -> Rerank | None:
@@ -126,7 +124,7 @@ class QueryPlanner:
             return None
         if by is None:  # asked for without saying by what
             by = "hypencoder" if profile.hypencoder or not profile.rerank.cross_encoder else "cross-encoder"
-        depth = max(options.rerank or profile.rerank.depth, options.limit)
+        depth = options.rerank or profile.rerank.depth
         weight = profile.rerank.weight if options.rerank_weight is None else options.rerank_weight
         if by == "cross-encoder":
             if not profile.rerank.cross_encoder:
@@ -139,11 +137,7 @@ class QueryPlanner:
                 "--hypencoder MODEL",
             )
         return Rerank(
-            by=by,
-            model=profile.hypencoder.model,
-            using=profile.names.hypencoder if profile.own_hypencoder else profile.names.dense,
-            depth=depth,
-            weight=weight,
+            by=by, model=profile.hypencoder.model, using=_read_by_q_nets(profile), depth=depth, weight=weight
         )
 
     def _alpha(self, profile: Profile, alpha: float | None) -> float | None:
@@ -155,6 +149,35 @@ class QueryPlanner:
                 "Ingest again with --scenarios and a smaller --alpha",
             )
         return alpha
+
+
+def check_plan(plan: QueryPlan, profile: Profile) -> None:
+    """Raise ``QueryError`` for a plan that was made for another index, or for this one as it was before."""
+    reason = ""
+    stage = plan.rerank
+    if plan.index_alpha != profile.scenarios.alpha:
+        reason = f"is for rows folded with alpha {plan.index_alpha:g}, not {profile.scenarios.alpha:g}"
+    elif any(branch.using != getattr(profile.names, branch.name) for branch in plan.branches):
+        reason = "names other vectors"
+    elif profile.sparse is None and any(branch.name == "sparse" for branch in plan.branches):
+        reason = "searches sparse vectors, and there are none"
+    elif stage is not None and stage.by == "cross-encoder" and stage.model != profile.rerank.cross_encoder:
+        reason = f"reranks by {stage.model}, and the cross-encoder here is {profile.rerank.cross_encoder!r}"
+    elif (
+        stage is not None
+        and stage.by == "hypencoder"
+        and (
+            profile.hypencoder is None
+            or (stage.model, stage.using) != (profile.hypencoder.model, _read_by_q_nets(profile))
+        )
+    ):
+        reason = f"reranks by {stage.model}, which is not the Hypencoder here"
+    if reason:
+        raise QueryError(f"The plan does not fit this index: it {reason}", "Plan the query again")
+
+
+def _read_by_q_nets(profile: Profile) -> str:
+    return profile.names.hypencoder if profile.own_hypencoder else profile.names.dense
 
 
 def _checked(query: str) -> int:

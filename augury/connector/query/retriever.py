@@ -19,8 +19,11 @@ from .core import Found, Steps, search_steps
 from .encode import QueryEncoder
 from .expand import Expander
 from .filter_fields import KnownFields
-from .planner import QueryPlanner, SearchOptions
+from .planner import QueryPlanner, SearchOptions, check_plan
 from .steps import Step
+
+TOGETHER = 64
+"""Searches that share a pass; with reranking, each holds some 100 vectors."""
 
 
 class Retriever:
@@ -37,6 +40,7 @@ class Retriever:
     ) -> None:
         self.profile = profile
         self._expander = expander
+        self._far = store.far
         self._planner = QueryPlanner()
         self.answers = Answers(
             store,
@@ -59,25 +63,32 @@ class Retriever:
     ) -> list[SearchResult]:
         """The best documents for each query; encoders and engine are asked once for all of them.
 
-        ``timings_ms`` of each result are those of the whole batch divided by the number of queries.
+        ``timings_ms`` of each result are those of its pass divided by the queries that shared it.
         """
         return self.run([self.plan(query, options) for query in queries])
 
     def run(self, plans: Sequence[QueryPlan]) -> list[SearchResult]:
-        """``retriever.run([plan])``: what these plans find. Plans may differ in every respect."""
-        if not plans:
-            return []
-        clock = Clock(len(plans))
-        found = run_together([self.steps(plan) for plan in plans], self.answers, clock)
-        return [result(plan, each, clock) for plan, each in zip(plans, found, strict=True)]
+        """``retriever.run([plan])``: what these plans find. Plans may differ in every respect.
+
+        ``TOGETHER`` of them share a pass, so that memory does not grow with their number.
+        """
+        results: list[SearchResult] = []
+        for start in range(0, len(plans), TOGETHER):
+            some = plans[start : start + TOGETHER]
+            clock = Clock(len(some))
+            found = run_together([self.steps(plan) for plan in some], self.answers, clock)
+            results += [result(plan, each, clock) for plan, each in zip(some, found, strict=True)]
+        return results
 
     def steps(self, plan: QueryPlan) -> Steps:
-        """The steps of a plan, for a driver of one's own."""
+        """The steps of a plan, for a driver of one's own. Raises ``QueryError`` if it is another index's."""
+        check_plan(plan, self.profile)
         if plan.expand == "off":
-            return search_steps(plan, self.profile, Expansion(mode="off"))
+            return search_steps(plan, self.profile, Expansion(mode="off"), far=self._far)
         if self._expander is None:
             raise QueryError("This retriever was made without an expander", "Give it one, or search as it is")
-        return search_steps(plan, self.profile, self._expander.by_rules(plan.query, plan.expand))
+        expansion = self._expander.by_rules(plan.query, plan.expand)
+        return search_steps(plan, self.profile, expansion, far=self._far)
 
 
 def result(plan: QueryPlan, found: Found, clock: Clock) -> SearchResult:

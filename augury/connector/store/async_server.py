@@ -90,7 +90,7 @@ class AsyncServerStore:
         return self._spec
 
     async def _require_version(self, requests: Sequence[SearchRequest]) -> None:
-        if self._local:
+        if self._local or not requests:
             return
         if not self._version:
             with translated(self._where):

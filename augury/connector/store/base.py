@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ...schemas.collection import CollectionSpec
 from ...schemas.points import Filter, Point, PointId, Record, ScoredPoint, SearchRequest, StoreInfo
+
+if TYPE_CHECKING:
+    from qdrant_client import AsyncQdrantClient
 
 
 class AsyncStore(Protocol):
@@ -33,6 +36,11 @@ class Store(Protocol):
     Every method raises the errors of ``augury.errors`` and nothing else of its engine. Results with
     equal scores are ordered by id, so that two stores give the same ranking.
     """
+
+    @property
+    def far(self) -> bool:
+        """Whether a call crosses a network, so that one call for more is better than two."""
+        ...
 
     def ensure(self, spec: CollectionSpec) -> None:
         """Make the collection, or check that the one that is there has what ``spec`` names.
@@ -98,8 +106,12 @@ class Store(Protocol):
         """Engine, version, size, vectors and payload indexes."""
         ...
 
-    def awaitable(self) -> AsyncStore | None:
-        """The same collection for an event loop; None where the engine has to run in a worker thread."""
+    def awaitable(self, client: AsyncQdrantClient | None = None) -> AsyncStore | None:
+        """The same collection for an event loop; None where the engine has to run in a worker thread.
+
+        Args:
+            client: the app's own; it is left open. Raises ``UsageError`` where there is no server.
+        """
         ...
 
     def flush(self) -> None:

@@ -30,12 +30,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import qdrant_edge as edge
 
-from ...errors import AuguryError, FilterError, IndexFull, IndexNotFound, StoreError
+from ...errors import AuguryError, FilterError, IndexFull, IndexNotFound, StoreError, UsageError
 from ...schemas.collection import CollectionSpec
 from ...schemas.points import (
     Filter,
@@ -64,6 +64,9 @@ from .edge_wire import (
     to_query,
 )
 
+if TYPE_CHECKING:
+    from qdrant_client import AsyncQdrantClient
+
 _SMALL_ROOM = 4 * 2**20
 _COPIES = 2  # a point is written to the journal and to the segment
 
@@ -90,6 +93,11 @@ class EdgeStore:
             except BaseException:
                 self._folder.release()
                 raise
+
+    @property
+    def far(self) -> bool:
+        """No: and each segment would bring the vectors of all its candidates with a search."""
+        return False
 
     def ensure(self, spec: CollectionSpec) -> None:
         """Make the collection, or check that the one that is there has what ``spec`` names."""
@@ -207,8 +215,10 @@ class EdgeStore:
             indexes=dict(self._spec.indexes),
         )
 
-    def awaitable(self) -> None:
+    def awaitable(self, client: AsyncQdrantClient | None = None) -> None:
         """None: the engine runs in this process, so a worker thread has to call it."""
+        if client is not None:
+            raise UsageError(f"The index {self._path} is embedded and has no server", "Leave the client out")
 
     def flush(self) -> None:
         """Make everything written survive a loss of power, and let the journal shrink."""

@@ -112,6 +112,11 @@ class ServerStore:
         # local mode is plain Python, and ingest reads and writes from two threads
         self._lock: AbstractContextManager[object] = threading.RLock() if self._local else nullcontext()
 
+    @property
+    def far(self) -> bool:
+        """Yes, but for the in-process double, which is to behave alike."""
+        return True
+
     def ensure(self, spec: CollectionSpec) -> None:
         """Make the collection, or check that the one that is there has what ``spec`` names."""
         info = self._describe()
@@ -158,7 +163,7 @@ class ServerStore:
         spec = self._layout()
         for request in requests:
             check_request(request, spec)
-        if not self._local:
+        if requests and not self._local:
             require_version(self._version(), needed(requests), self._where)
         return ties.search(self._search, requests)
 
@@ -247,8 +252,10 @@ class ServerStore:
             indexes=dict(spec.indexes),
         )
 
-    def awaitable(self) -> AsyncServerStore | None:
-        """The same collection for an event loop, through a connection of its own."""
+    def awaitable(self, client: AsyncQdrantClient | None = None) -> AsyncServerStore | None:
+        """The same collection for an event loop, through the client given or a connection of its own."""
+        if client is not None:
+            return AsyncServerStore(client, self._collection)
         if self._local:
             return None
         client = AsyncQdrantClient(**self._client.init_options)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from ...errors import Unsupported
 from ...schemas.points import Fusion, Prefetch, SearchRequest
@@ -11,11 +12,16 @@ Feature = tuple[tuple[int, int], str]
 """The first version that has it, and what it is called."""
 _QUERY: Feature = (1, 10), "universal query API"
 _RRF: Feature = (1, 17), "reciprocal rank fusion with k and weights"
+_MATCHES: dict[str, Feature] = {
+    "phrase": ((1, 15), "phrase match"),
+    "text_any": ((1, 16), "match of any word of a text"),
+    "substring": ((1, 20), "substring match"),
+}
 
 
 def needed(requests: Sequence[SearchRequest]) -> Feature:
     """The newest feature that the requests use."""
-    return _RRF if any(_uses_rrf(request) for request in requests) else _QUERY
+    return max(feature for request in requests for feature in _features(request))
 
 
 def require_version(found: str, feature: Feature, where: str) -> None:
@@ -28,6 +34,22 @@ def require_version(found: str, feature: Feature, where: str) -> None:
         )
 
 
-def _uses_rrf(stage: SearchRequest | Prefetch) -> bool:
-    here = isinstance(stage.query, Fusion) and stage.query.kind == "rrf"
-    return here or any(_uses_rrf(inner) for inner in stage.prefetch)
+def _features(stage: SearchRequest | Prefetch) -> Iterator[Feature]:
+    yield _QUERY
+    if isinstance(stage.query, Fusion) and stage.query.kind == "rrf":
+        yield _RRF
+    yield from _matches(stage.filter)
+    for inner in stage.prefetch:
+        yield from _features(inner)
+
+
+def _matches(part: Any) -> Iterator[Feature]:
+    if isinstance(part, dict):
+        match = part.get("match")
+        if isinstance(match, dict):
+            yield from (feature for name, feature in _MATCHES.items() if name in match)
+        for value in part.values():
+            yield from _matches(value)
+    elif isinstance(part, list | tuple):
+        for each in part:
+            yield from _matches(each)

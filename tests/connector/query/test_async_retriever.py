@@ -14,11 +14,17 @@ import pytest
 from qdrant_client import AsyncQdrantClient, models
 
 import augury
-from augury.connector.query.async_retriever import AsyncRetriever
 from augury.connector.store.async_server import AsyncServerStore
 from augury.connector.store.server import ServerStore
 from augury.connector.store.server_wire import to_point, to_sparse_params, to_vector_params
-from augury.errors import FilterError, IndexNotFound, ModelOutputError, QueryError, StoreError
+from augury.errors import (
+    FilterError,
+    IndexNotFound,
+    ModelOutputError,
+    QueryError,
+    StoreError,
+    UsageError,
+)
 from augury.schemas.points import FloatArray, Nearest, Point, SearchRequest
 from augury.schemas.profile import HypencoderProfile, Profile, RerankProfile
 from tests.exact import ExactDense, ExactReranker, ExactSparse, ScenarioList
@@ -130,6 +136,49 @@ def test_a_search_that_is_cancelled_costs_no_other(index: augury.Index, dense: C
     assert asyncio.run(cancel_one()).hits == index.retriever.search("w2").hits
 
 
+def test_searches_that_were_given_up_are_not_computed(index: augury.Index, dense: CountingDense) -> None:
+    dense.slow_s = 0.05
+
+    async def give_up() -> augury.SearchResult:
+        async with index.async_retriever() as retriever:
+            first = asyncio.create_task(retriever.search("w1"))
+            await asyncio.sleep(0.01)
+            given_up = [asyncio.create_task(retriever.search("w2")) for _ in range(20)]
+            await asyncio.sleep(0.01)
+            for task in given_up:
+                task.cancel()
+            await first
+            return await retriever.search("w3")
+
+    assert asyncio.run(give_up()).hits
+    assert sum(dense.calls) == 2
+
+
+def test_what_waits_ends_when_it_is_closed(index: augury.Index, dense: CountingDense) -> None:
+    dense.slow_s = 0.1
+
+    async def close_while_searching() -> list[Any]:
+        retriever = index.async_retriever()
+        searches = [asyncio.create_task(retriever.search(query)) for query in QUERIES[:6]]
+        await asyncio.sleep(0.02)
+        await retriever.close()
+        await retriever.close()
+        late = asyncio.create_task(retriever.search("w1"))
+        return await asyncio.gather(*searches, late, return_exceptions=True)
+
+    for error in asyncio.run(close_while_searching()):
+        assert isinstance(error, StoreError) and "was closed" in str(error)
+    assert index.search("w1")
+
+
+def test_one_event_loop_each(index: augury.Index) -> None:
+    retriever = index.async_retriever()
+    assert asyncio.run(retriever.search("w1")).hits
+    with pytest.raises(StoreError, match="another event loop"):
+        asyncio.run(retriever.search("w1"))
+    asyncio.run(retriever.close())
+
+
 def test_options_and_batches(index: augury.Index) -> None:
     options = augury.SearchOptions(limit=3, rerank=0, filter=augury.where(["n>=10"]))
 
@@ -156,16 +205,18 @@ async def copied(store: ServerStore, spec: Any) -> AsyncQdrantClient:
 
 
 @pytest.mark.parametrize("index", ["memory"], indirect=True)
-def test_an_awaited_client_finds_the_same(index: augury.Index) -> None:
+def test_an_awaited_client_finds_the_same(index: augury.Index, tmp_path: Path) -> None:
     assert isinstance(index.store, ServerStore)
     store = index.store
+    with pytest.raises(UsageError, match="has no server"), augury.open(tmp_path / "edge") as embedded:
+        embedded.store.awaitable(AsyncQdrantClient(location=":memory:"))
     options = augury.SearchOptions(
         filter={"must": [{"has_id": [store_id(index, "d1"), store_id(index, "d8")]}]}
     )
 
     async def search() -> tuple[list[augury.SearchResult], augury.SearchResult]:
         client = await copied(store, index.profile.collection())
-        async with AsyncRetriever(index.retriever, AsyncServerStore(client, "augury")) as retriever:
+        async with index.async_retriever(client) as retriever:
             found = await asyncio.gather(*map(retriever.search, QUERIES))
             narrow = await retriever.search("w1", options)
         assert (await client.count("augury")).count == len(DOCUMENTS)  # a client that was given stays open

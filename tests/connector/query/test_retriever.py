@@ -219,11 +219,51 @@ def test_fields_that_nothing_has(indexes: dict[str, augury.Index]) -> None:
     assert [hit.doc_id for hit in index.search("w1", filter=augury.where(["rare=1"]))] == ["d5"]
 
 
+def test_a_field_that_need_not_be_there_is_no_error(indexes: dict[str, augury.Index]) -> None:
+    known = {"key": "metadata.kind", "match": {"value": "odd"}}
+    unknown = {"key": "metadata.nosuch", "match": {"value": 1}}
+    for filter in (
+        {"should": [known, unknown]},
+        {"must": [known], "min_should": {"conditions": [known, unknown], "min_count": 1}},
+        {"must": [known, {"key": "metadata.nosuch", "is_empty": True}]},
+        {"must": [known, {"is_empty": {"key": "metadata.nosuch"}}]},
+        {"must": [known], "must_not": [unknown]},
+    ):
+        result = indexes["edge"].retriever.search("w1", augury.SearchOptions(filter=filter, limit=60))
+        assert len(result.hits) == 30
+        assert any("'metadata.nosuch'" in note for note in result.notes)
+    for needed in ({"must": [unknown]}, {"must": [{"should": [unknown, unknown]}]}):
+        with pytest.raises(FilterError, match="nosuch"):
+            indexes["edge"].search("w1", filter=needed)
+
+
+def test_documents_of_many_passages_are_searched_for_further_and_say_so(tmp_path: Path) -> None:
+    long = augury.Document(id="long", text=" ".join(f"w1 number {i}." for i in range(120)))
+    profile = PROFILE.model_copy(update={"rerank": RerankProfile(by="hypencoder")})
+    with opened(":memory:", profile=profile) as index:
+        index.ingest([long, augury.Document(id="other", text="v9 v9")])
+        assert 100 < index.store.count() <= 400
+        result = index.retriever.search("w1", augury.SearchOptions(branches=("dense",), limit=2))
+        assert [hit.doc_id for hit in result.hits] == ["long", "other"]
+        assert "searched for 400 passages, because 100 were of fewer than 2 documents" in result.notes[0]
+
+
+def test_a_plan_from_before_a_refold_is_refused(tmp_path: Path) -> None:
+    with opened(tmp_path / "index") as index:
+        index.ingest(DOCUMENTS[:9], scenarios=ScenarioList(SCENARIOS))
+        plan = index.retriever.plan("w1", augury.SearchOptions(alpha=0.75))
+        index.retriever.run([plan])
+        index.refold(0.5)
+        with pytest.raises(QueryError, match=r"folded with alpha 0\.25, not 0\.5"):
+            index.retriever.run([plan])
+
+
 def test_a_field_that_is_indexed_may_have_no_passage(tmp_path: Path) -> None:
     with opened(tmp_path / "index") as index:
         index.ingest(DOCUMENTS[:3])
         index.add_filter_fields({"metadata.tenant": "keyword"})
-        assert index.search("w1", filter=augury.where(["tenant=a"])) == []
+        found = index.retriever.search("w1", augury.SearchOptions(filter=augury.where(["tenant=a"])))
+        assert found.hits == [] and "No passage has a field 'metadata.tenant'" in found.notes[0]
         assert index.status().payload_indexes["metadata.tenant"] == "keyword"
     with opened(tmp_path / "index", profile=None) as index:
         assert index.profile.indexes["metadata.tenant"] == "keyword"
@@ -246,8 +286,17 @@ def test_q_nets_of_another_width(tmp_path: Path) -> None:
         pytest.raises(ModelError, match=r"of wide read vectors of 768 numbers, and those of .* have 64"),
     ):
         index.search("w1", rerank=5)
+
+    def own_vectors(profile: Profile) -> Profile:
+        return profile.model_copy(update={"hypencoder": HypencoderProfile(model="wide")})
+
     with pytest.raises(ModelMismatch, match="made with the hypencoder none, not with wide"):
-        opened(tmp_path / "index", hypencoder=Wide(), profile=None)
+        opened(tmp_path / "index", hypencoder=Wide(), profile=own_vectors)
+    with (
+        opened(tmp_path / "new", hypencoder=Wide(), profile=reads_dense(PROFILE)) as index,
+        pytest.raises(ModelError, match="768 numbers"),
+    ):
+        index.ingest(DOCUMENTS[:3])
 
 
 def test_q_nets_that_read_the_dense_vectors_need_no_ingest(tmp_path: Path) -> None:
@@ -261,6 +310,8 @@ def test_q_nets_that_read_the_dense_vectors_need_no_ingest(tmp_path: Path) -> No
     def reads_dense(profile: Profile) -> Profile:
         return profile.model_copy(update={"hypencoder": HypencoderProfile(model="on-dense", reads="dense")})
 
+    with opened(tmp_path / "index", hypencoder=OnDense(), profile=None) as index:
+        assert index.profile.hypencoder == HypencoderProfile(model="on-dense", reads="dense")
     with opened(tmp_path / "index", hypencoder=OnDense(), profile=reads_dense) as index:
         for hit in index.search("w1 x", rerank=50):
             assert hit.explanation.reranked
