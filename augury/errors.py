@@ -184,9 +184,14 @@ class Unsupported(StoreError):
 
 
 class MissingDependency(AuguryError):
-    """An optional package is not installed."""
+    """An optional package is not installed.
 
-    def __init__(self, package: str, extra: str) -> None:
+    Args:
+        what: said instead of ``package is not installed``, where more than that may be wrong.
+    """
+
+    def __init__(self, package: str, extra: str, *, what: str = "") -> None:
         super().__init__(
-            f"{package} is not installed", f"Run: pip install 'augury[{extra}]' (or pip install {package})"
+            what or f"{package} is not installed",
+            f"Run: pip install 'augury[{extra}]' (or pip install {package})",
         )

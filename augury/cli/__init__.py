@@ -5,6 +5,8 @@ from __future__ import annotations
 import click
 
 from .._version import __version__
+from .compare import compare
+from .evaluate import evaluate
 from .generate import generate
 from .index import filter_field, refold, status
 from .ingest import ingest
@@ -27,5 +29,5 @@ def main() -> None:
     """
 
 
-for command in (ingest, search, status, refold, filter_field, generate, llm, models):
+for command in (ingest, search, evaluate, compare, status, refold, filter_field, generate, llm, models):
     main.add_command(command)

@@ -46,7 +46,9 @@ if TYPE_CHECKING:
     "--sparse", metavar="MODEL|bm25|none", help="Sparse model: starter:splade-tiny, bm25, none, ..."
 )
 @click.option(
-    "--hypencoder", metavar="MODEL", help="Rerank searches by the q-nets of this model: a folder or hub name."
+    "--hypencoder",
+    metavar="MODEL|none",
+    help="Rerank searches by the q-nets of this model: a folder or hub name.",
 )
 @click.option(
     "--hypencoder-reads",
@@ -165,13 +167,25 @@ def chosen(
     set_given(changes["scenarios"], alpha=alpha)
     set_given(changes["generation"], needs=needs)
     changes["indexes"].update(typed_fields(filter_fields))
-    if hypencoder is not None and (changes["hypencoder"] or {}).get("model") != hypencoder:
-        changes["hypencoder"] = {"model": hypencoder}
-    if hypencoder is not None and changes["rerank"]["by"] is None:
-        changes["rerank"]["by"] = "hypencoder"
-    if hypencoder_reads is not None and changes["hypencoder"]:
-        changes["hypencoder"]["reads"] = hypencoder_reads
+    _set_hypencoder(changes, hypencoder, hypencoder_reads)
     return type(profile).model_validate(changes)
+
+
+def _set_hypencoder(changes: dict[str, Any], model: str | None, reads: str | None) -> None:
+    from ..models.resolve import whole_path
+
+    if model == "none":
+        changes["hypencoder"] = None
+        if changes["rerank"]["by"] == "hypencoder":
+            changes["rerank"]["by"] = None
+    elif model is not None:
+        if (changes["hypencoder"] or {}).get("model") != whole_path(model):
+            changes["hypencoder"] = {"model": whole_path(model)}
+        changes["rerank"]["by"] = changes["rerank"]["by"] or "hypencoder"
+    if reads is not None:
+        if changes["hypencoder"] is None:
+            raise click.UsageError("--hypencoder-reads needs a model. Name it with --hypencoder MODEL.")
+        changes["hypencoder"]["reads"] = reads
 
 
 def show(report: IngestReport, where: str) -> None:

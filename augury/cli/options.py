@@ -8,8 +8,12 @@ from typing import Any, TypeVar, cast, get_args
 
 import click
 
+from ..errors import AuguryError
 from ..schemas.collection import IndexKind
+from .settings import Settings
 
+MOST_HITS = 10_000
+_FILE = click.Path(dir_okay=False, path_type=Path)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -20,6 +24,18 @@ def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
         return command
 
     return decorate
+
+
+def _read_as_set(ctx: click.Context, parameter: click.Parameter, value: str | None) -> Any:
+    """An option that is written as ``:set`` of the prompt writes it."""
+    if value is None:
+        return None
+    settings = Settings()
+    try:
+        settings.set(str(parameter.name), value)
+    except AuguryError as error:
+        raise click.BadParameter(str(error), ctx, parameter) from error
+    return getattr(settings, str(parameter.name))
 
 
 source_options = _all(
@@ -66,6 +82,87 @@ llm_options = _all(
 )
 """Which LLM is asked, and how: ``llm_url``, ``llm_model``, ``llm_concurrency``, ``llm_timeout``."""
 
+search_options = _all(
+    click.option(
+        "--branches",
+        callback=_read_as_set,
+        metavar="NAME,...",
+        help="Any of scenarios, dense, sparse  [default: the index's]",
+    ),
+    click.option(
+        "--where", "clauses", multiple=True, metavar="KEY=VALUE", help="Condition on metadata. Repeatable."
+    ),
+    click.option("--filter", "filter_json", metavar="JSON", help="A Qdrant filter as JSON."),
+    click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios."),
+    click.option("--fusion", type=click.Choice(["rrf", "dbsf", "weighted"]), help="How branches are fused."),
+    click.option(
+        "--weights",
+        callback=_read_as_set,
+        metavar="NAME=NUMBER,...",
+        help="Weights of the branches when fused.",
+    ),
+    click.option("--candidates", type=click.IntRange(1, MOST_HITS), help="Passages taken from each branch."),
+    click.option(
+        "--rerank",
+        type=click.IntRange(0, MOST_HITS),
+        metavar="N",
+        help="Score the best N candidates again; 0 for none  [default: the index's]",
+    ),
+    click.option(
+        "--reranker",
+        type=click.Choice(["hypencoder", "cross-encoder"]),
+        help="By what  [default: the index's, or the one that is named]",
+    ),
+    click.option(
+        "--rerank-weight",
+        type=click.FloatRange(0, 1),
+        help="The reranker's share of the score  [default: 0.5]",
+    ),
+    click.option("--hypencoder", metavar="MODEL", help="A Hypencoder that reads the index's dense vectors."),
+    click.option("--cross-encoder", metavar="MODEL", help="A cross-encoder: a folder or a hub name."),
+    click.option(
+        "--diversity",
+        type=click.FloatRange(0, 1),
+        help="How much a hit loses for being like those before it.",
+    ),
+    click.option(
+        "--expand",
+        type=click.Choice(["off", "rules", "llm", "auto"]),
+        help="Add to the query: by the rules, by an LLM too, or by it only where the first search is unsure.",
+    ),
+    click.option("--rules", metavar="FILE", help="A TOML file of abbreviations and synonyms."),
+)
+"""How a search is done: fields of ``Settings``, ``clauses``, ``filter_json``, and what opens the index:
+``hypencoder``, ``cross_encoder``, ``rules``."""
+
+dataset_options = _all(
+    click.option(
+        "--dataset", metavar="FOLDER|ID", help="A BEIR folder, or an id of ir_datasets: beir/scifact/test."
+    ),
+    click.option("--split", default="test", show_default=True, help="Which judgements of a BEIR folder."),
+    click.option(
+        "--queries",
+        type=_FILE,
+        help="Instead of a dataset: queries as JSON Lines, or id, tab and text on each line.",
+    ),
+    click.option("--qrels", type=_FILE, help="Their judgements, as TREC or BEIR writes them, or JSON Lines."),
+    click.option(
+        "--exclude-self/--keep-self",
+        default=None,
+        help="Drop the document that has the query's own id  [default: only where arguana is in the name]",
+    ),
+    click.option(
+        "--measure",
+        "-m",
+        "measures",
+        multiple=True,
+        metavar="NAME",
+        help="Such as nDCG@10, R@100, RR@10, AP. Repeatable.",
+    ),
+)
+"""What is measured, and by what: ``dataset``, ``split``, ``queries``, ``qrels``, ``exclude_self``,
+``measures``."""
+
 run_options = _all(
     click.option(
         "--on-error",
@@ -89,11 +186,15 @@ def typed_fields(fields: Iterable[str]) -> dict[str, IndexKind]:
     found: dict[str, IndexKind] = {}
     for field in fields:
         name, separator, kind = field.rpartition(":")
-        if not separator or not name:
-            raise click.UsageError(f"{field} lacks its type. Write it as {field.rstrip(':')}:keyword.")
+        if not separator:
+            raise click.UsageError(f"{field} lacks its type. Write it as {field}:keyword.")
+        if not name:
+            raise click.UsageError(f"{field} names no field. Write it as year{field}.")
         if kind not in get_args(IndexKind):
             raise click.UsageError(f"{kind} is no type of a field. Use {', '.join(get_args(IndexKind))}.")
-        found[name if name.startswith("metadata.") else f"metadata.{name}"] = cast(IndexKind, kind)
+        path = name if name.startswith("metadata.") else f"metadata.{name}"
+        if found.setdefault(path, cast(IndexKind, kind)) != kind:
+            raise click.UsageError(f"{name} is given two types, {found[path]} and {kind}. Choose one.")
     return found
 
 

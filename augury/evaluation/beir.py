@@ -1,56 +1,55 @@
-"""Queries and judgements of a collection in BEIR layout."""
+"""Queries and judgements of a collection in BEIR layout.
+
+The layout of Thakur et al. 2021 (https://arxiv.org/abs/2104.08663): ``queries.jsonl``, ``qrels/SPLIT.tsv``.
+"""
 
 from __future__ import annotations
 
-import csv
-import json
 from pathlib import Path
 
 from ..errors import SourceError
+from .lines import read_lines
+from .qrels_file import Qrels, read_qrels
+from .queries_file import read_queries
 
-Qrels = dict[str, dict[str, int]]
-"""Query id -> document id -> relevance."""
+_LAYOUT = "Give a folder in BEIR layout: corpus, queries, qrels/SPLIT.tsv"
 
 
 def load_queries(folder: Path) -> dict[str, str]:
     """``load_queries(Path("scifact"))``: query id -> text, in file order."""
-    path = _there(folder / "queries.jsonl")
-    queries: dict[str, str] = {}
-    with path.open(encoding="utf-8") as lines:
-        for number, line in enumerate(lines, start=1):
-            if line.strip():
-                try:
-                    record = json.loads(line)
-                    queries[str(record["_id"])] = str(record["text"])
-                except (ValueError, KeyError, TypeError) as error:
-                    raise SourceError(
-                        f"{path}:{number} is no query ({error})", 'Write it as {"_id": "q1", "text": "..."}'
-                    ) from error
-    return queries
+    path = folder / "queries.jsonl"
+    packed = folder / "queries.jsonl.gz"
+    if not path.is_file() and not packed.is_file():
+        raise SourceError(f"{path} is not there", _LAYOUT)
+    return read_queries(path if path.is_file() else packed)
 
 
 def load_qrels(folder: Path, split: str) -> Qrels:
-    """``load_qrels(Path("scifact"), "test")``: the judgements of ``qrels/test.tsv``."""
-    path = _there(folder / "qrels" / f"{split}.tsv")
-    qrels: Qrels = {}
-    with path.open(encoding="utf-8", newline="") as lines:
-        for number, row in enumerate(csv.reader(lines, delimiter="\t"), start=1):
-            if number == 1 and row[-1:] == ["score"]:
-                continue
-            try:
-                query, document, relevance = row
-                qrels.setdefault(query, {})[document] = int(relevance)
-            except ValueError as error:
-                raise SourceError(
-                    f"{path}:{number} is no judgement ({error})",
-                    "Write query, document and score between tabs",
-                ) from error
-    return qrels
+    """``load_qrels(Path("scifact"), "test")``: the judgements of ``qrels/test.tsv``.
 
-
-def _there(path: Path) -> Path:
+    Raises ``SourceError``, with the splits that are there, for one that is not.
+    """
+    path = folder / "qrels" / f"{split}.tsv"
     if not path.is_file():
+        there = splits(folder)
         raise SourceError(
-            f"{path} is not there", "Give a folder in BEIR layout: corpus, queries, qrels/SPLIT.tsv"
+            f"{path} is not there", f"Choose a split that is: {', '.join(there)}" if there else _LAYOUT
         )
-    return path
+    return read_qrels(path)
+
+
+def load_excluded(folder: Path) -> dict[str, frozenset[str]]:
+    """Query id -> the documents that ``exclude.tsv`` drops from its run; empty without such a file."""
+    path = folder / "exclude.tsv"
+    excluded: dict[str, set[str]] = {}
+    for place, line in read_lines(path) if path.is_file() else ():
+        query, _, document = (part.strip() for part in line.partition("\t"))
+        if not query or not document or "\t" in document:
+            raise SourceError(f"{place} excludes nothing", "Write a query id, a tab and a document id")
+        excluded.setdefault(query, set()).add(document)
+    return {query: frozenset(documents) for query, documents in excluded.items()}
+
+
+def splits(folder: Path) -> list[str]:
+    """The names of the splits that have judgements."""
+    return sorted(path.stem for path in (folder / "qrels").glob("*.tsv"))

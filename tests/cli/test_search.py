@@ -100,6 +100,12 @@ def test_a_hypencoder_over_the_dense_vectors_needs_no_ingest(
     assert all(hit["explanation"]["reranked"] for hit in found)
     refused = call("ingest", SAMPLE, "--to", where, "--hypencoder", hypencoder)
     assert refused.exit_code == 1 and "made with the hypencoder none" in refused.output
+    kept = call("ingest", SAMPLE, "--to", where, "--hypencoder", hypencoder, "--hypencoder-reads", "dense")
+    assert kept.exit_code == 0 and "132 unchanged" in kept.output
+    assert all(hit["explanation"]["reranked"] for hit in hits(call("search", where, QUERY, "--json")))
+    assert call("ingest", SAMPLE, "--to", where, "--hypencoder", "none").exit_code == 0
+    lone = call("ingest", SAMPLE, "--to", where, "--hypencoder-reads", "dense")
+    assert lone.exit_code == 2 and "--hypencoder-reads needs a model" in lone.output
     none = call("search", where, QUERY, "--rerank", 30)
     assert none.exit_code == 1 and "--cross-encoder MODEL" in none.output
     other = call("search", where, QUERY, "--hypencoder", cross_encoder)
@@ -136,6 +142,7 @@ def test_filters_say_what_they_lack(index: Path) -> None:
         ("subject", "lacks its type"),
         ("year:number", "no type"),
         ("subject:integer", "keyword"),
+        (":integer", "names no field"),
     ):
         result = call("filter-field", index, wrong)
         assert result.exit_code == 2 and says in result.output, result.output
@@ -144,14 +151,16 @@ def test_filters_say_what_they_lack(index: Path) -> None:
 
 
 def test_queries_from_a_pipe(index: Path) -> None:
-    lines = f":set limit 2\n{QUERY}\n:set rerank off\n{QUERY}\n\n:whre\n \n:where subjekt=a\nclock\n"
+    lines = f":plan {QUERY}\n:set\n:set limit 2\n{QUERY}\n:set rerank off\n{QUERY}\n"
+    lines += "\n:whre\n \n:where subjekt=a\nclock\n"
     result = call("search", index, "--json", input=lines)
     assert result.exit_code == 1
     first, second, failed = map(json.loads, result.stdout.splitlines())
     assert [len(found["hits"]) for found in (first, second)] == [2, 2]
     assert first["hits"][0]["explanation"]["reranked"] and not second["hits"][0]["explanation"]["reranked"]
     assert failed["query"] == "clock" and failed["error"]["type"] == "FilterError"
-    assert "Line 6: There is no command :whre" in result.stderr and "Line 9: No passage" in result.stderr
+    assert '"fusion": "dbsf"' in result.stderr and "the index's own" in result.stderr
+    assert "Line 8: There is no command :whre" in result.stderr and "Line 11: No passage" in result.stderr
 
 
 def test_weights_and_weighted_fusion(index: Path) -> None:
