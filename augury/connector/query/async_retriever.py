@@ -24,9 +24,9 @@ from .steps import Ask, Encode, Fetch, Score, Search, Step
 
 MODEL_BATCH = 64
 """Steps that go through a model together."""
-ENGINE_BATCH = 4
+ENGINE_BATCH = 16
 """Searches in one call of the embedded engine, which holds Python's lock all the while: longer calls would
-keep the event loop waiting, and gain nothing."""
+keep the event loop waiting, shorter ones spend more on handing the lock from thread to thread."""
 _LLM_THREADS = 32
 
 
