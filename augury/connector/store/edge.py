@@ -96,7 +96,7 @@ class EdgeStore:
 
     @property
     def far(self) -> bool:
-        """No: and each segment would bring the vectors of all its candidates with a search."""
+        """No: a second call costs next to nothing."""
         return False
 
     def ensure(self, spec: CollectionSpec) -> None:
