@@ -2,7 +2,7 @@
 
 python benchmarks/bench_async.py [BEIR_FOLDER] [--documents 1000] [--queries 192] [--at-once 32] [--json]
 
-An embedded index, so that everything runs on this machine. The parts of a search are timed too, one query at
+An embedded index, so that everything runs on one machine. The parts of a search are timed too, one query at
 a time and 32 together: what queries cannot share is what bounds the gain. ``ratio_of_one_batch``, that of a
 synchronous batch of 32, is the most that sharing can give on these cores.
 """
