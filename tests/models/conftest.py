@@ -12,6 +12,7 @@ from tokenizers.pre_tokenizers import Whitespace
 from tokenizers.processors import TemplateProcessing
 from transformers import BertConfig, BertForMaskedLM, BertModel, PreTrainedModel, PreTrainedTokenizerFast
 
+from augury.models.hypencoder import HypencoderNetwork
 from augury.models.resolve import resolve
 
 WORDS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *(f"w{number}" for number in range(95))]
@@ -56,19 +57,37 @@ def _save(model: PreTrainedModel, folder: Path) -> Path:
     return folder
 
 
+def tiny_config() -> BertConfig:
+    """Of a BERT of one small layer over the words of these tests."""
+    return BertConfig(
+        vocab_size=len(WORDS),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=32,
+        max_position_embeddings=64,
+    )
+
+
+@pytest.fixture
+def network(tiny: Callable[..., Path]) -> HypencoderNetwork:
+    """A random Hypencoder with two hidden blocks."""
+    return HypencoderNetwork.from_base(str(tiny()), hidden_layers=2)
+
+
+@pytest.fixture
+def saved(network: HypencoderNetwork, tmp_path: Path) -> Path:
+    """Its folder."""
+    network.save(tmp_path / "saved")
+    return tmp_path / "saved"
+
+
 @pytest.fixture
 def tiny(tmp_path: Path) -> Callable[..., Path]:
     """``tiny()``: the folder of a random BERT; ``mlm``: with a vocabulary head; ``nan``: broken."""
 
     def make(*, mlm: bool = False, nan: bool = False, model: PreTrainedModel | None = None) -> Path:
-        config = BertConfig(
-            vocab_size=len(WORDS),
-            hidden_size=16,
-            num_hidden_layers=1,
-            num_attention_heads=2,
-            intermediate_size=32,
-            max_position_embeddings=64,
-        )
+        config = tiny_config()
         model = model or (BertForMaskedLM(config) if mlm else BertModel(config))
         if nan:
             for parameter in model.parameters():

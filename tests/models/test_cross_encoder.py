@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 from sentence_transformers import CrossEncoder
-from transformers import BertConfig, BertForSequenceClassification
+from transformers import BertForSequenceClassification
 
 from augury.errors import ModelError, ModelNotFound, ModelOutputError
 from augury.models.cross_encoder import CrossEncoderReranker, load_cross_encoder
 from augury.models.reranker import TextReranker
 
-from .conftest import WORDS
+from .conftest import tiny_config
 
 Tiny = Callable[..., Path]
 QUERIES = ["w1 w2", "w3", "w4 w5 w6"]
@@ -20,16 +20,8 @@ CANDIDATES = [["w7 w8 w9", "w10"], [], [f"w{number} " * number for number in ran
 
 
 def classifier(labels: int = 1) -> BertForSequenceClassification:
-    config = BertConfig(
-        vocab_size=len(WORDS),
-        hidden_size=16,
-        num_hidden_layers=1,
-        num_attention_heads=2,
-        intermediate_size=32,
-        max_position_embeddings=64,
-        # Larger than usual, so that the scores of a random model differ.
-        initializer_range=0.5,
-    )
+    config = tiny_config()
+    config.initializer_range = 0.5  # larger than usual, so that the scores of a random model differ
     config.num_labels = labels
     return BertForSequenceClassification(config)
 

@@ -37,17 +37,6 @@ def vectors(count: int) -> FloatArray:
     return rng.standard_normal((count, DIM)).astype(np.float32)
 
 
-@pytest.fixture
-def network(tiny: Tiny) -> HypencoderNetwork:
-    return HypencoderNetwork.from_base(str(tiny()), hidden_layers=2)
-
-
-@pytest.fixture
-def saved(network: HypencoderNetwork, tmp_path: Path) -> Path:
-    network.save(tmp_path / "saved")
-    return tmp_path / "saved"
-
-
 def test_it_is_a_vector_reranker(saved: Path) -> None:
     model: VectorReranker = load_hypencoder(str(saved))
     assert (model.name, model.dim) == (str(saved), DIM)

@@ -16,17 +16,6 @@ from augury.models.hypencoder import Hypencoder, HypencoderNetwork, load_network
 Tiny = Callable[..., Path]
 
 
-@pytest.fixture
-def network(tiny: Tiny) -> HypencoderNetwork:
-    return HypencoderNetwork.from_base(str(tiny()), hidden_layers=2)
-
-
-@pytest.fixture
-def saved(network: HypencoderNetwork, tmp_path: Path) -> Path:
-    network.save(tmp_path / "saved")
-    return tmp_path / "saved"
-
-
 def change_config(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path = folder / "config.json"
     config = json.loads(path.read_text())
