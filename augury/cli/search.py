@@ -69,10 +69,10 @@ def search(
 
 
 def _one(index: Index, query: str, settings: Settings, *, as_json: bool) -> None:
-    retriever, options = index.retriever, settings.options()
-    if stage := retriever.plan(query, options).rerank:
-        index.models.reranker(stage.by)  # loaded before the clock runs
-    result = retriever.search(query, options)
+    plan = index.retriever.plan(query, settings.options())
+    if plan.rerank:
+        index.models.reranker(plan.rerank.by)  # loaded before the clock runs
+    [result] = index.retriever.run([plan])
     if as_json:
         left_out = None if settings.explain else {"plan"}
         echo_json(result.model_dump(mode="json", exclude=left_out))

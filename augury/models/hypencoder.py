@@ -151,10 +151,13 @@ class Hypencoder:
             step = max(1, ITEM_NUMBERS // (len(lists) * self.dim))
             found = []
             for start in range(0, longest, step):
-                items = np.zeros((len(lists), min(step, longest - start), self.dim), np.float32)
-                for row, vectors in enumerate(lists):
-                    piece = vectors[start : start + step]
-                    items[row, : len(piece)] = piece
+                if len(lists) == 1:  # as they are, without a copy
+                    items = np.asarray(lists[0][None, start : start + step], np.float32)
+                else:
+                    items = np.zeros((len(lists), min(step, longest - start), self.dim), np.float32)
+                    for row, vectors in enumerate(lists):
+                        piece = vectors[start : start + step]
+                        items[row, : len(piece)] = piece
                 found.append(_numpy(self.network.score(some_weights, some_biases, self._tensor(items))))
             rows = np.concatenate(found, axis=1)  # (queries, items)
             scores += [row[: len(vectors)] for row, vectors in zip(rows, lists, strict=True)]

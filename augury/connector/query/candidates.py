@@ -44,9 +44,10 @@ class Candidates:
     def may_lack_documents(self, answers: Sequence[list[ScoredPoint]]) -> bool:
         """Whether grouping left too few documents although a branch had more passages to give."""
         limit = self._plan.branches[0].limit
-        return len(self.grouped(self.fused)) < self._plan.limit and any(
-            len(answer) >= limit for answer in answers
-        )
+        if not any(len(answer) >= limit for answer in answers):
+            return False
+        found = {self._document(point) for point, _ in self.fused} if self._plan.group else self.fused
+        return len(found) < self._plan.limit
 
     def places(
         self, points: Sequence[PointId]
