@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from .options import typed_fields
 from .terminal import console, echo_json, json_option, plain, progress
+
+if TYPE_CHECKING:
+    from ..schemas.profile import Profile
 
 
 @click.command()
@@ -44,6 +49,11 @@ def status(where: str, as_json: bool) -> None:
         if profile.chunk.mode != "none"
         else "none, each document is one passage",
         "alpha": f"{profile.scenarios.alpha:g}",
+        "search": _searches(profile),
+        "tuned": f"on {profile.tuned.dataset}: {profile.tuned.measure} {profile.tuned.before:.3f} before, "
+        f"{profile.tuned.after:.3f} after"
+        if profile.tuned
+        else "",
         "filter fields": ", ".join(f"{name} ({kind})" for name, kind in found.payload_indexes.items()),
         "on disk": f"{found.bytes_on_disk / 2**20:,.1f} MiB" if found.bytes_on_disk is not None else "",
         "unfinished": f"refold to alpha {found.unfinished_refold:g}; finish it with augury refold"
@@ -54,6 +64,19 @@ def status(where: str, as_json: bool) -> None:
     for name, value in rows.items():
         if value:
             out.print(f"[bold]{name:<14}[/]{plain(value)}")
+
+
+def _searches(profile: Profile) -> str:
+    """How a search is done that is not told otherwise."""
+    search, rerank, expand = profile.search, profile.rerank, profile.expansion.mode
+    names = [
+        f"{name} {search.weights[name]:g}" if name in search.weights else name for name in search.branches
+    ]
+    parts = [", ".join(names), search.fusion if len(names) > 1 else ""]
+    parts.append("soft maximum over scenarios" if search.pool == "soft" else "")
+    parts.append(f"reranks {rerank.depth} by {rerank.by} at {rerank.weight:g}" if rerank.by else "")
+    parts.append(f"expands: {expand}" if expand != "off" else "")
+    return "; ".join(part for part in parts if part)
 
 
 @click.command(short_help="Give an index another alpha, without encoder or LLM.")

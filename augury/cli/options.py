@@ -82,6 +82,33 @@ llm_options = _all(
 )
 """Which LLM is asked, and how: ``llm_url``, ``llm_model``, ``llm_concurrency``, ``llm_timeout``."""
 
+_FILTERED = (
+    click.option(
+        "--where", "clauses", multiple=True, metavar="KEY=VALUE", help="Condition on metadata. Repeatable."
+    ),
+    click.option("--filter", "filter_json", metavar="JSON", help="A Qdrant filter as JSON."),
+)
+_RERANKED = (
+    click.option(
+        "--reranker",
+        type=click.Choice(["hypencoder", "cross-encoder"]),
+        help="By what  [default: the index's, or the one that is named]",
+    ),
+    click.option("--hypencoder", metavar="MODEL", help="A Hypencoder that reads the index's dense vectors."),
+    click.option("--cross-encoder", metavar="MODEL", help="A cross-encoder: a folder or a hub name."),
+)
+_EXPANDED = (
+    click.option(
+        "--expand",
+        type=click.Choice(["off", "rules", "llm", "auto"]),
+        help="Add to the query: by the rules, by an LLM too, or by it only where the first search is unsure.",
+    ),
+    click.option("--rules", metavar="FILE", help="A TOML file of abbreviations and synonyms."),
+)
+_CANDIDATES = click.option(
+    "--candidates", type=click.IntRange(1, MOST_HITS), help="Passages taken from each branch."
+)
+
 search_options = _all(
     click.option(
         "--branches",
@@ -89,10 +116,7 @@ search_options = _all(
         metavar="NAME,...",
         help="Any of scenarios, dense, sparse  [default: the index's]",
     ),
-    click.option(
-        "--where", "clauses", multiple=True, metavar="KEY=VALUE", help="Condition on metadata. Repeatable."
-    ),
-    click.option("--filter", "filter_json", metavar="JSON", help="A Qdrant filter as JSON."),
+    *_FILTERED,
     click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios."),
     click.option("--fusion", type=click.Choice(["rrf", "dbsf", "weighted"]), help="How branches are fused."),
     click.option(
@@ -101,7 +125,12 @@ search_options = _all(
         metavar="NAME=NUMBER,...",
         help="Weights of the branches when fused.",
     ),
-    click.option("--candidates", type=click.IntRange(1, MOST_HITS), help="Passages taken from each branch."),
+    click.option(
+        "--pool",
+        type=click.Choice(["max", "soft"]),
+        help="Score a passage by its best scenario, or by all of them softly.",
+    ),
+    _CANDIDATES,
     click.option(
         "--rerank",
         type=click.IntRange(0, MOST_HITS),
@@ -109,31 +138,31 @@ search_options = _all(
         help="Score the best N candidates again; 0 for none  [default: the index's]",
     ),
     click.option(
-        "--reranker",
-        type=click.Choice(["hypencoder", "cross-encoder"]),
-        help="By what  [default: the index's, or the one that is named]",
-    ),
-    click.option(
         "--rerank-weight",
         type=click.FloatRange(0, 1),
         help="The reranker's share of the score  [default: 0.5]",
     ),
-    click.option("--hypencoder", metavar="MODEL", help="A Hypencoder that reads the index's dense vectors."),
-    click.option("--cross-encoder", metavar="MODEL", help="A cross-encoder: a folder or a hub name."),
+    *_RERANKED,
     click.option(
         "--diversity",
         type=click.FloatRange(0, 1),
         help="How much a hit loses for being like those before it.",
     ),
-    click.option(
-        "--expand",
-        type=click.Choice(["off", "rules", "llm", "auto"]),
-        help="Add to the query: by the rules, by an LLM too, or by it only where the first search is unsure.",
-    ),
-    click.option("--rules", metavar="FILE", help="A TOML file of abbreviations and synonyms."),
+    *_EXPANDED,
 )
 """How a search is done: fields of ``Settings``, ``clauses``, ``filter_json``, and what opens the index:
 ``hypencoder``, ``cross_encoder``, ``rules``."""
+
+tuning_options = _all(
+    *_FILTERED,
+    _CANDIDATES,
+    click.option(
+        "--rerank", type=click.IntRange(0, 0), metavar="0", help="Leave the index's reranker out of it."
+    ),
+    *_RERANKED,
+    *_EXPANDED,
+)
+"""What tuning may use beside the index: fields of ``Settings`` and what opens the index, as above."""
 
 dataset_options = _all(
     click.option(

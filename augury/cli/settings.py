@@ -34,6 +34,7 @@ class Settings:
     fusion: str | None = None
     weights: dict[str, float] | None = None
     alpha: float | None = None
+    pool: str | None = None
     expand: str | None = None
     candidates: int | None = None
     rerank: int | None = None
@@ -218,6 +219,7 @@ _OPTIONS = {
         lambda weights: ",".join(f"{name}={weight!r}" for name, weight in weights.items()),
     ),
     "alpha": _share("alpha"),
+    "pool": _choice("pool", "max", "soft"),
     "expand": _choice("expand", "off", "rules", "llm", "auto"),
     "candidates": _whole("candidates", 1),
     "rerank": _whole("rerank", 0, off=True),

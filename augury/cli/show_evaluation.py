@@ -10,6 +10,7 @@ from .terminal import console, plain
 
 if TYPE_CHECKING:
     from ..schemas.evaluation import Ablation, Changed, Comparison, Evaluation, Mean, Ranked
+    from ..schemas.tuning import Tuning
 
 _FAILURES = 10
 _CHANGED = 5
@@ -89,6 +90,45 @@ def show_comparisons(found: list[Comparison], names: tuple[str, str]) -> None:
         for each in changed[:_CHANGED]:
             _changed(each)
     _notes(found[0].notes)
+
+
+def show_tuning(found: Tuning, where: str) -> None:
+    """Each setting before and after, and what all of them are worth."""
+    from ..evaluation.statistics import p_text
+
+    out = console()
+    out.print(
+        f"[bold]{plain(found.dataset)}[/] on {plain(where)}: {found.queries} queries, {found.folds} folds\n"
+    )
+    rows = [
+        [
+            each.name,
+            each.before,
+            each.after if each.changed else "as before",
+            each.best if each.gain and each.best != each.before else "",
+            f"{each.gain.mean:+.3f}" if each.gain else "",
+            _between(each.gain, "+") if each.gain else "",
+        ]
+        for each in found.settings
+    ]
+    head = ["setting", "before", "after", "best of all", "gain", "95 % interval"]
+    print_table(head, rows, text=(0, 1, 2, 3))
+    out.print()
+    both = [("before", found.before), ("after, cross-validated", found.after)]
+    print_table(
+        [found.measure, "mean", "95 % interval"],
+        [[name, f"{value.mean:.3f}", _between(value)] for name, value in both],
+    )
+    out.print(
+        f"\nGain {found.difference.mean:+.3f}, 95 % interval {_between(found.difference, '+')}, "
+        f"p {p_text(found.difference.p)}"
+    )
+    for each in found.settings:
+        if each.reason and not each.gain:
+            out.print(f"[dim]{plain(each.name)}: {plain(each.reason)}[/]")
+    _notes(found.notes)
+    if found.written:
+        out.print(f"{plain(where)} now searches so. See it: augury status {plain(where)}")
 
 
 def _changed(each: Changed) -> None:

@@ -37,6 +37,15 @@ def unfold(passage: FloatArray, rows: FloatArray, alpha: float) -> FloatArray:
     return np.asarray(scenarios / np.maximum(lengths, np.finfo(np.float32).tiny), dtype=np.float32)
 
 
+def soft_maximum(similarities: FloatArray, temperature: float) -> float:
+    """``soft_maximum(s, 0.05)``: temperature * log(mean(exp(s / temperature))), of ``(scenarios,)``.
+
+    Between the mean and the maximum: several scenarios that fit count for more than one that does.
+    """
+    top = float(similarities.max())
+    return top + temperature * float(np.log(np.mean(np.exp((similarities - top) / temperature))))
+
+
 def best_scenario(folded: float | FloatArray, dense: float | FloatArray, alpha: float) -> FloatArray:
     """max_s cos(q, s) from the folded and the dense score; scalars or arrays. Alpha must be below 1."""
     return np.asarray((folded - alpha * dense) / (1 - alpha), dtype=np.float32)

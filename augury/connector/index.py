@@ -223,9 +223,15 @@ class Index:
 
         Raises ``UsageError`` where a field is indexed as something else.
         """
+        self.change(lambda profile: profile.model_copy(update={"indexes": {**profile.indexes, **fields}}))
+
+    def change(self, profile: ProfileChange) -> None:
+        """``index.change(lambda profile: profile.model_copy(update={"search": ...}))`` stores other choices.
+
+        Raises ``ModelMismatch`` or ``UsageError`` for what cannot change under stored vectors.
+        """
         self._refuse_unmade()
-        wanted = self.profile.model_copy(update={"indexes": {**self.profile.indexes, **fields}})
-        self.profile = reconcile(self.profile, wanted)
+        self.profile = reconcile(self.profile, _changed(self.profile, profile))
         self.__dict__.pop("retriever", None)
         self.make()
 

@@ -91,7 +91,7 @@ def rows(index: Index, options: SearchOptions) -> Iterator[Row]:
     for branch in ("dense", "sparse", "scenarios"):
         if branch == "sparse" and profile.sparse is None:
             yield branch, "The index has no sparse vectors."
-        elif branch == "scenarios" and not _has_scenarios(index):
+        elif branch == "scenarios" and not has_scenarios(index):
             yield branch, "No passage of the index has scenarios, so that this is the dense row."
         else:
             yield branch, options.model_copy(update={**_ALONE, "branches": (branch,)})
@@ -139,7 +139,8 @@ def _values(evaluation: Evaluation) -> dict[str, dict[str, float]]:
     }
 
 
-def _has_scenarios(index: Index) -> bool:
+def has_scenarios(index: Index) -> bool:
+    """Whether any passage of the index has scenarios."""
     return index.store.count({"must": [{"key": "scenario_state", "match": {"value": "complete"}}]}) > 0
 
 

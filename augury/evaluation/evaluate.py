@@ -93,7 +93,7 @@ def evaluate(
         profile=index.profile,
         plan=searched.plan,
         run=searched.run,
-        notes=tuple(_notes(dataset, searched, documents)),
+        notes=tuple(_notes(index, dataset, searched, documents)),
     )
 
 
@@ -148,7 +148,7 @@ def _counts(dataset: Dataset, searched: Searched) -> QueryCounts:
     )
 
 
-def _notes(dataset: Dataset, searched: Searched, documents: DocumentCounts) -> list[str]:
+def _notes(index: Index, dataset: Dataset, searched: Searched, documents: DocumentCounts) -> list[str]:
     counts = _counts(dataset, searched)
     notes = []
     if counts.failed:
@@ -169,6 +169,11 @@ def _notes(dataset: Dataset, searched: Searched, documents: DocumentCounts) -> l
         notes.append("A document with the query's own id is dropped from its run.")
     if searched.dropped:
         notes.append(f"Documents that were found and dropped from a run: {searched.dropped}.")
+    tuned = index.profile.tuned
+    if tuned and tuned.dataset == dataset.name:
+        notes.append(
+            "The index was tuned on these queries, so that they say too much of it; measure it on others."
+        )
     if searched.plan and searched.plan.expand in ("llm", "auto"):
         notes.append("Passages that the LLM had written before came from the cache and took no time.")
     for note, count in searched.notes.most_common():

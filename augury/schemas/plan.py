@@ -7,7 +7,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .expansion import ExpandMode
-from .profile import BranchName, FusionKind, RerankKind
+from .profile import BranchName, FusionKind, PoolKind, RerankKind
 
 
 class Branch(BaseModel):
@@ -42,9 +42,10 @@ class QueryPlan(BaseModel):
     reads it back.
 
     ``alpha`` is set only where it differs from the index's own; the scenarios branch then re-weighs the
-    union of the dense and the folded candidates. ``diversity`` above 0 trades score for hits unlike the ones
-    before them (MMR). ``group`` keeps each document's best passage only. ``notes`` tell what may not be as
-    it was meant, such as a filter without an index.
+    union of the dense and the folded candidates. ``pool`` soft then scores the branch's candidates again, by
+    all of their scenarios instead of the best one. ``diversity`` above 0 trades score for hits unlike the
+    ones before them (MMR). ``group`` keeps each document's best passage only. ``notes`` tell what may not be
+    as it was meant, such as a filter without an index.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,6 +62,8 @@ class QueryPlan(BaseModel):
     filter: dict[str, Any] | None = None
     index_alpha: float = 0.0
     alpha: float | None = None
+    pool: PoolKind = "max"
+    pool_temperature: float = Field(default=0.1, gt=0)
     notes: tuple[str, ...] = ()
 
     @model_validator(mode="after")

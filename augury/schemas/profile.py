@@ -17,6 +17,8 @@ from .scenario import ScenarioField
 BranchName = Literal["scenarios", "dense", "sparse"]
 FusionKind = Literal["rrf", "dbsf", "weighted"]
 RerankKind = Literal["hypencoder", "cross-encoder"]
+PoolKind = Literal["max", "soft"]
+"""How a passage's scenarios become one score: the best one's, or a soft maximum of all."""
 
 PAYLOAD_INDEXES: dict[str, IndexKind] = {
     "doc_id": "keyword",
@@ -125,6 +127,18 @@ class SearchProfile(_Part):
     rrf_k: int = Field(default=60, ge=1)
     weights: dict[BranchName, float] = Field(default_factory=dict)
     candidates: int = Field(default=100, ge=1, description="passages taken from each branch")
+    pool: PoolKind = "max"
+    pool_temperature: float = Field(default=0.1, gt=0, description="the lower, the nearer to the maximum")
+
+
+class Tuned(_Part):
+    """What the search settings were tuned on, and the measure before and (cross-validated) after."""
+
+    dataset: str
+    measure: str
+    queries: int
+    before: float
+    after: float
 
 
 class Profile(_Part):
@@ -149,6 +163,7 @@ class Profile(_Part):
     rerank: RerankProfile = RerankProfile()
     names: VectorNames = VectorNames()
     indexes: dict[str, IndexKind] = Field(default_factory=dict)
+    tuned: Tuned | None = None
     refolding: float | None = Field(default=None, description="the alpha of a refold that has not ended")
 
     def collection(self) -> CollectionSpec:

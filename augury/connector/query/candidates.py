@@ -8,23 +8,23 @@ from ...schemas.hit import Place
 from ...schemas.plan import QueryPlan
 from ...schemas.points import PointId, ScoredPoint
 from ...schemas.profile import BranchName
-from .compile import ranked_lists
 from .fuse import Ranked, fuse
 
 
 class Candidates:
-    """``Candidates(plan, answers)``: of one plan, from the engine's answers to its requests.
+    """``Candidates(plan, ranked_lists(plan, answers), answers)``: of one plan, from its branches' lists.
 
     Attributes:
-        lists: each branch's ranked passages.
+        lists: each branch's ranked passages, in the plan's order.
         fused: all of them, best first.
         records: the points as the engine gave them.
         notes: what may be worth knowing of the search.
     """
 
-    def __init__(self, plan: QueryPlan, answers: Sequence[list[ScoredPoint]]) -> None:
+    def __init__(
+        self, plan: QueryPlan, lists: Sequence[Ranked], answers: Sequence[list[ScoredPoint]]
+    ) -> None:
         self._plan = plan
-        lists = ranked_lists(plan, answers)
         self.lists: dict[BranchName, Ranked] = dict(
             zip((branch.name for branch in plan.branches), lists, strict=True)
         )

@@ -17,11 +17,12 @@ from ...schemas.hit import Explanation, Hit, MatchedScenario, Place
 from ...schemas.plan import QueryPlan, Rerank
 from ...schemas.points import FloatArray, PointId, Record
 from ...schemas.profile import Profile
-from ..fold import MAX_ALPHA, best_scenario
+from ..fold import MAX_ALPHA
 from .candidates import Candidates
-from .compile import QueryVectors, requests
+from .compile import QueryVectors, ranked_lists, requests
 from .diversify import POOL, diversified
 from .fuse import Ranked
+from .pool import pooled, similar
 from .rerank import blended, texts_of, vectors_of
 from .steps import Ask, CheckFilter, Encode, Fetch, Score, Search, Step
 from .unsure import unsure
@@ -108,7 +109,10 @@ def _candidates(
     asked = plan
     while True:
         answers = yield Search(requests(asked, profile.names, vectors, carry=carry))
-        found = Candidates(asked, answers)
+        lists = ranked_lists(asked, answers)
+        if asked.pool == "soft":
+            lists = yield from _pooled(asked, profile, vectors, lists)
+        found = Candidates(asked, lists, answers)
         if not found.may_lack_documents(answers):
             if asked is not plan:
                 found.notes.append(
@@ -119,6 +123,21 @@ def _candidates(
         wider = tuple(branch.model_copy(update={"limit": branch.limit * 4}) for branch in asked.branches)
         asked = asked.model_copy(update={"branches": wider})
         carry = ()
+
+
+def _pooled(
+    plan: QueryPlan, profile: Profile, vectors: QueryVectors, lists: Sequence[Ranked]
+) -> Generator[Step, Any, list[Ranked]]:
+    """The lists with that of the scenarios branch scored by all scenarios of each passage."""
+    names = profile.names
+    found = list(lists)
+    for place, branch in enumerate(plan.branches):
+        if branch.name == "scenarios" and found[place]:
+            assert vectors.dense is not None
+            points = [point for point, _ in found[place]]
+            records = yield Fetch(points, (names.dense, names.scenarios))
+            found[place] = pooled(found[place], records, names, vectors.dense, plan)
+    return found
 
 
 def _asked_kindly(plan: QueryPlan, expansion: Expansion) -> Generator[Step, Any, Expansion]:
@@ -191,7 +210,7 @@ def _matched(record: Record, profile: Profile, query: FloatArray | None) -> Matc
     rows = record.vectors[profile.names.scenarios]
     passage = record.vectors[profile.names.dense]
     assert isinstance(rows, np.ndarray) and isinstance(passage, np.ndarray)
-    similarities = best_scenario(rows @ query, float(passage @ query), alpha)  # (scenarios,)
+    _, similarities = similar(passage, rows, query, alpha)
     best = int(np.argmax(similarities))
     scenario = texts[best]
     return MatchedScenario(

@@ -29,16 +29,17 @@ def fuse(lists: Sequence[Ranked], plan: QueryPlan) -> list[tuple[PointId, float]
     total: dict[PointId, float] = {}
     scale = sum(branch.weight for branch in plan.branches) if plan.fusion == "weighted" else 1.0
     for ranked, branch in zip(lists, plan.branches, strict=True):
-        if plan.fusion == "rrf":
-            shares = _rrf(ranked, plan.rrf_k)
-        elif plan.fusion == "dbsf":
-            shares = _dbsf(ranked)
-        else:
-            shares = _scaled(ranked, branch)
         weight = branch.weight / scale if scale else 0.0
-        for (point, _), share in zip(ranked, shares, strict=True):
+        for (point, _), share in zip(ranked, shares(ranked, branch, plan), strict=True):
             total[point] = total.get(point, 0.0) + weight * share
     return ordered(total)
+
+
+def shares(ranked: Ranked, branch: Branch, plan: QueryPlan) -> list[float]:
+    """What each entry of a branch's list adds to its passage's score, before the branch's weight."""
+    if plan.fusion == "rrf":
+        return _rrf(ranked, plan.rrf_k)
+    return _dbsf(ranked) if plan.fusion == "dbsf" else _scaled(ranked, branch)
 
 
 def ordered(scores: Mapping[PointId, float]) -> list[tuple[PointId, float]]:

@@ -10,7 +10,7 @@ from ...errors import QueryError
 from ...schemas.expansion import ExpandMode
 from ...schemas.plan import Branch, QueryPlan, Rerank
 from ...schemas.points import Filter
-from ...schemas.profile import BranchName, FusionKind, Profile, RerankKind
+from ...schemas.profile import BranchName, FusionKind, PoolKind, Profile, RerankKind
 from ..fold import MAX_ALPHA
 from .filter_fields import index_notes
 
@@ -25,6 +25,7 @@ class SearchOptions(BaseModel):
 
     Args:
         weights: of branches; those that are left out follow the Profile.
+        pool: ``max`` or ``soft``: whether a passage's best scenario or all of them make its score.
         candidates: passages taken from each branch.
         rerank: how many of the best candidates are scored again; 0 for none.
         reranker: by what; by default what the Profile says.
@@ -42,6 +43,7 @@ class SearchOptions(BaseModel):
     alpha: float | None = Field(default=None, ge=0, le=1)
     expand: ExpandMode | None = None
     fusion: FusionKind | None = None
+    pool: PoolKind | None = None
     candidates: int | None = Field(default=None, ge=1)
     rerank: int | None = Field(default=None, ge=0)
     reranker: RerankKind | None = None
@@ -87,6 +89,8 @@ class QueryPlanner:
             filter=options.filter,
             index_alpha=profile.scenarios.alpha,
             alpha=self._alpha(profile, options.alpha),
+            pool=self._pool(profile, options.pool, names),
+            pool_temperature=profile.search.pool_temperature,
             notes=tuple(notes),
         )
 
@@ -140,15 +144,30 @@ class QueryPlanner:
             by=by, model=profile.hypencoder.model, using=_read_by_q_nets(profile), depth=depth, weight=weight
         )
 
+    def _pool(self, profile: Profile, pool: PoolKind | None, branches: Sequence[BranchName]) -> PoolKind:
+        if pool == "soft" and "scenarios" not in branches:
+            raise QueryError(
+                "A soft maximum over scenarios needs the scenarios branch",
+                f"Search it too: --branches scenarios,{','.join(branches)}",
+            )
+        pool = pool or (profile.search.pool if "scenarios" in branches else "max")
+        if pool == "soft" and profile.scenarios.alpha > MAX_ALPHA:
+            raise _lost(profile)
+        return pool
+
     def _alpha(self, profile: Profile, alpha: float | None) -> float | None:
         if alpha is None or alpha == profile.scenarios.alpha:
             return None
         if profile.scenarios.alpha > MAX_ALPHA:
-            raise QueryError(
-                f"The index was folded with alpha {profile.scenarios.alpha!r} and lost its scenarios",
-                "Ingest again with --scenarios and a smaller --alpha",
-            )
+            raise _lost(profile)
         return alpha
+
+
+def _lost(profile: Profile) -> QueryError:
+    return QueryError(
+        f"The index was folded with alpha {profile.scenarios.alpha!r} and lost its scenarios",
+        "Ingest again with --scenarios and a smaller --alpha",
+    )
 
 
 def check_plan(plan: QueryPlan, profile: Profile) -> None:

@@ -83,12 +83,15 @@ class Retriever:
     def steps(self, plan: QueryPlan) -> Steps:
         """The steps of a plan, for a driver of one's own. Raises ``QueryError`` if it is another index's."""
         check_plan(plan, self.profile)
+        return search_steps(plan, self.profile, self.expansion(plan), far=self._far)
+
+    def expansion(self, plan: QueryPlan) -> Expansion:
+        """What the rules make of a plan's query, where it expands."""
         if plan.expand == "off":
-            return search_steps(plan, self.profile, Expansion(mode="off"), far=self._far)
+            return Expansion(mode="off")
         if self._expander is None:
             raise QueryError("This retriever was made without an expander", "Give it one, or search as it is")
-        expansion = self._expander.by_rules(plan.query, plan.expand)
-        return search_steps(plan, self.profile, expansion, far=self._far)
+        return self._expander.by_rules(plan.query, plan.expand)
 
 
 def result(plan: QueryPlan, found: Found, clock: Clock) -> SearchResult:
