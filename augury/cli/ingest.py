@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import click
 
+from ..schemas.scenario import ScenarioField
 from .options import (
     chunk_options,
     llm_options,
@@ -38,6 +39,12 @@ if TYPE_CHECKING:
     "unchanged documents keep theirs.",
 )
 @click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios.")
+@click.option(
+    "--scenario-fields",
+    metavar="NAME,...",
+    help="What of a scenario is embedded: any of need, document, topic, key_points, explanation  "
+    "[default: all but document]",
+)
 @click.option(
     "--needs", type=click.IntRange(1, 16), help="Most scenarios the LLM is asked for a passage  [default: 4]"
 )
@@ -144,6 +151,7 @@ def chosen(
     filter_fields: tuple[str, ...],
     *,
     alpha: float | None,
+    scenario_fields: str | None,
     needs: int | None,
     dense: str | None,
     sparse: str | None,
@@ -164,11 +172,21 @@ def chosen(
         changes["sparse"] = {"model": sparse}
     set_chunk(changes, **chunking)
     set_llm(changes, llm_url, llm_model, llm_concurrency, llm_timeout)
-    set_given(changes["scenarios"], alpha=alpha)
+    set_given(changes["scenarios"], alpha=alpha, fields=_fields(scenario_fields))
     set_given(changes["generation"], needs=needs)
     changes["indexes"].update(typed_fields(filter_fields))
     _set_hypencoder(changes, hypencoder, hypencoder_reads)
     return type(profile).model_validate(changes)
+
+
+def _fields(names: str | None) -> tuple[str, ...] | None:
+    if names is None:
+        return None
+    found = tuple(dict.fromkeys(name.strip() for name in names.split(",") if name.strip()))
+    possible = get_args(ScenarioField)
+    if not found or not set(found) <= set(possible):
+        raise click.UsageError(f"--scenario-fields takes any of {', '.join(possible)}, with commas between.")
+    return found
 
 
 def _set_hypencoder(changes: dict[str, Any], model: str | None, reads: str | None) -> None:

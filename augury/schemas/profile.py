@@ -120,12 +120,18 @@ class RerankProfile(_Part):
 
 
 class SearchProfile(_Part):
-    """What a search does when it is not told otherwise."""
+    """What a search does when it is not told otherwise.
+
+    The sparse weight is the one at which fusing is not worse than the best single branch on any of the
+    collections of docs/results.md; ``augury tune`` finds that of yours.
+    """
 
     branches: tuple[BranchName, ...] = ("scenarios", "sparse")
     fusion: FusionKind = "dbsf"
     rrf_k: int = Field(default=60, ge=1)
-    weights: dict[BranchName, float] = Field(default_factory=dict)
+    weights: dict[BranchName, float] = Field(
+        default_factory=lambda: {"sparse": 0.4}, description="1 where nothing is said"
+    )
     candidates: int = Field(default=100, ge=1, description="passages taken from each branch")
     pool: PoolKind = "max"
     pool_temperature: float = Field(default=0.1, gt=0, description="the lower, the nearer to the maximum")

@@ -13,7 +13,7 @@ from .rankings import Choice
 ALPHAS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9)
 TEMPERATURES = (0.02, 0.05, 0.1, 0.2)
 FUSIONS: tuple[FusionKind, ...] = ("dbsf", "rrf", "weighted")
-WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
+WEIGHTS = (0.0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 1.5, 2.0, 4.0)
 """Of the sparse branch, where the first branch has 1."""
 DENSE_WEIGHTS = (0.0, 0.5, 1.0)
 """Of the dense branch beside the scenarios, which hold the passage already."""

@@ -165,8 +165,9 @@ def test_a_hit_says_why(indexes: dict[str, augury.Index]) -> None:
     scores = [why.reranked.score for why in places if why.reranked]
     assert scores == sorted(scores, reverse=True)
     for why in places:
-        ranks = [place.rank for place in why.branches.values()]
-        assert why.fused.score == pytest.approx(sum(1 / (60 + rank) for rank in ranks))
+        shares = {name: 1 / (60 + place.rank) for name, place in why.branches.items()}
+        weights = {branch.name: branch.weight for branch in result.plan.branches}
+        assert why.fused.score == pytest.approx(sum(weights[name] * share for name, share in shares.items()))
     named: Hit = next(hit for hit in result.hits if hit.scenario)
     assert named.scenario and named.scenario.need in SCENARIOS[named.doc_id]
 

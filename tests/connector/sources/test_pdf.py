@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -73,7 +75,13 @@ def test_encryption_that_needs_another_package_is_an_error(tmp_path: Path) -> No
     aes = b"/V 4 /CF << /StdCF << /CFM /AESV2 >> >> /StmF /StdCF /StrF /StdCF"
     path = encrypted(tmp_path / "aes.pdf", "")
     path.write_bytes(path.read_bytes().replace(b"/V 2", aes).replace(b"/R 3", b"/R 4"))
-    assert "is encrypted" in error(path).what
+    # In a process of its own, where the packages that decrypt it are not there even if they are installed.
+    code = (
+        "import sys; sys.modules.update({'cryptography': None, 'Crypto': None}); "
+        "from augury.connector.sources import open_source; print(*open_source(sys.argv[1]))"
+    )
+    told = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
+    assert "is encrypted" in told.stdout
 
 
 @pytest.mark.parametrize("keep", [0, 5, 300, 0.5])

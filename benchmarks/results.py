@@ -1,0 +1,199 @@
+"""What each part of a search is worth on real test collections: writes docs/results.md.
+
+python benchmarks/results.py ../shared/data --work results-work [--only NAME...]
+
+DATA holds the collections as BEIR folders; a folder may have a ``teacher_scenarios.jsonl``. Indexes and finished
+collections stay in the work folder, so that a run that was stopped goes on where it was. What was chosen by
+looking at queries is never reported on the same queries: settings come from a train split, or are
+cross-validated.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from results_page import page
+
+import augury
+from augury.connector.query.planner import SearchOptions
+from augury.evaluation.ablate import ablate, differences
+from augury.evaluation.dataset import Dataset, open_dataset
+from augury.evaluation.evaluate import evaluate
+from augury.evaluation.tuning.gather import gather
+from augury.evaluation.tuning.knobs import ALPHAS
+from augury.evaluation.tuning.rankings import Choice, Rankings
+from augury.evaluation.tuning.tune import tune
+from augury.schemas.evaluation import Evaluation
+from augury.schemas.profile import ChunkProfile, Profile, ScenarioProfile
+from augury.schemas.scenario import ScenarioField
+
+COLLECTIONS = {
+    "scifact": "test",
+    "cranfield": "test",
+    "cisi": "test",
+    "vaswani": "test",
+    "cosqa": "dev",
+    "eedi_misconceptions": "dev",
+}
+MEASURES = ("nDCG@10", "R@100")
+SCENARIOS = "teacher_scenarios.jsonl"
+FIELDS: dict[str, tuple[ScenarioField, ...]] = {
+    "need, topic": ("need", "topic"),
+    "need, topic, key points, explanation": ("need", "topic", "key_points", "explanation"),
+    "need, document, topic, key points, explanation": (
+        "need",
+        "document",
+        "topic",
+        "key_points",
+        "explanation",
+    ),
+}
+
+
+def index_of(folder: Path, where: Path, fields: tuple[ScenarioField, ...] | None = None) -> augury.Index:
+    """The collection's index, one passage a document; with scenarios where fields of them are named."""
+    scenarios = ScenarioProfile(fields=fields) if fields else ScenarioProfile()
+    made = (where / "augury.json").exists()
+    profile = None if made else Profile(chunk=ChunkProfile(mode="none"), scenarios=scenarios)
+    index = augury.open(where, profile=profile)
+    report = index.ingest(augury.open_source(str(folder)), scenarios=folder / SCENARIOS if fields else "none")
+    # The settings of a search as they are by default, whatever an earlier run left.
+    index.change(lambda made: made.model_copy(update={"search": Profile().search, "tuned": None}))
+    counts = report.documents
+    print(
+        f"{where.name}: {counts.written} written, {counts.unchanged} unchanged, {counts.failed} failed",
+        flush=True,
+    )
+    return index
+
+
+def of_collection(folder: Path, work: Path, split: str) -> dict[str, Any]:
+    """Each branch, the default, and the default with settings that other folds' queries chose."""
+    dataset = open_dataset(folder, split=split)
+    with index_of(folder, work / folder.name) as index:
+        rows = ablate(index, dataset, MEASURES)
+        tuned = tune(index, dataset, write=False)
+    return {
+        "queries": len(dataset.queries),
+        "rows": _rows({row.name: row.evaluation for row in rows.rows}),
+        "against_best": _against_best({row.name: row.evaluation for row in rows.rows}),
+        "tuned": tuned.model_dump(mode="json"),
+        "notes": list(dict.fromkeys(note for row in rows.rows for note in row.evaluation.notes)),
+    }
+
+
+def of_scenarios(folder: Path, work: Path, split: str) -> dict[str, Any]:
+    """The same with scenarios: their fields, alpha and all settings are chosen on the train split."""
+    train, dataset = open_dataset(folder, split="train"), open_dataset(folder, split=split)
+    chosen: dict[str, dict[float, float]] = {}
+    for name, fields in FIELDS.items():
+        with index_of(folder, work / f"{folder.name}-{len(fields)}-fields", fields) as index:
+            chosen[name] = _alphas(index, train)
+            print(name, chosen[name], flush=True)
+    best = max(chosen, key=lambda name: max(chosen[name].values()))
+    alpha = max(chosen[best], key=lambda each: chosen[best][each])
+    where = work / f"{folder.name}-{len(FIELDS[best])}-fields"
+    with index_of(folder, where, FIELDS[best]) as index:
+        if index.profile.scenarios.alpha != alpha:
+            index.refold(alpha)
+        alone = SearchOptions(branches=("scenarios",))
+        ways = {
+            "dense": SearchOptions(branches=("dense",)),
+            "sparse": SearchOptions(branches=("sparse",)),
+            "scenarios": alone,
+            "scenarios, soft maximum": alone.model_copy(update={"pool": "soft"}),
+            "fused": SearchOptions(),
+        }
+        found = {name: evaluate(index, dataset, way, MEASURES) for name, way in ways.items()}
+        tuned = tune(index, train)
+        found["tuned on train"] = evaluate(index, dataset, None, MEASURES)
+        settings = index.profile.search.model_dump(mode="json") | {"alpha": index.profile.scenarios.alpha}
+    return {
+        "queries": len(dataset.queries),
+        "train_queries": len(train.queries),
+        "chosen": {"fields": best, "alpha": alpha, "tried": chosen},
+        "rows": _rows(found),
+        "against_best": _against_best(
+            {name: found[name] for name in ("dense", "sparse", "scenarios", "fused")}
+        ),
+        "tuned": tuned.model_dump(mode="json"),
+        "settings": settings,
+    }
+
+
+def _alphas(index: augury.Index, train: Dataset) -> dict[float, float]:
+    """nDCG@10 of the folded branch alone, by alpha."""
+    every = SearchOptions(branches=("scenarios", "dense"), candidates=200, limit=1)
+    queries = gather(index.retriever, train, lambda text: index.retriever.plan(text, every))
+    rankings = Rankings(queries, train, index.retriever.plan("any", every), 100, 10)
+    alone = Choice(0.0, "max", 0.1, "dbsf", (("scenarios", 1.0),), 60)
+    return {
+        alpha: round(float(np.mean(rankings.values(_with(alone, alpha), "nDCG@10"))), 4) for alpha in ALPHAS
+    }
+
+
+def _with(choice: Choice, alpha: float) -> Choice:
+    return Choice(alpha, choice.pool, choice.pool_temperature, choice.fusion, choice.weights, choice.rrf_k)
+
+
+def _values(evaluation: Evaluation) -> dict[str, dict[str, float]]:
+    return {
+        measure: {outcome.query_id: outcome.values[measure] for outcome in evaluation.outcomes}
+        for measure in MEASURES
+    }
+
+
+def _rows(found: dict[str, Evaluation]) -> list[dict[str, Any]]:
+    against = differences({name: _values(each) for name, each in found.items()})
+    return [
+        {
+            "name": name,
+            "measures": {measure: each.measures[measure].model_dump() for measure in MEASURES},
+            "difference": {measure: value.model_dump() for measure, value in against[name].items()},
+            "latency": each.latency["total"].model_dump(),
+        }
+        for name, each in found.items()
+    ]
+
+
+def _against_best(found: dict[str, Evaluation]) -> dict[str, Any] | None:
+    """The fused row against the best single branch."""
+    if "fused" not in found:
+        return None
+    single = {name: each for name, each in found.items() if name != "fused"}
+    best = max(single, key=lambda name: single[name].measures["nDCG@10"].mean)
+    pair = {best: _values(single[best]), "fused": _values(found["fused"])}
+    return {"best": best, **differences(pair)["fused"]["nDCG@10"].model_dump()}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
+    arguments = parser.parse_args()
+    arguments.work.mkdir(parents=True, exist_ok=True)
+    for name, split in COLLECTIONS.items():
+        folder = arguments.data / name
+        jobs = {name: of_collection}
+        if (folder / SCENARIOS).exists():
+            jobs[f"{name} with scenarios"] = of_scenarios
+        for job, work in jobs.items():
+            done = arguments.work / f"{job.replace(' ', '-')}.json"
+            if done.exists() or (arguments.only and job not in arguments.only):
+                continue
+            found = work(folder, arguments.work, split)
+            done.write_text(json.dumps({"name": job, "split": split, **found}, indent=1), encoding="utf-8")
+            print(f"{job}: done", flush=True)
+    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(arguments.work.glob("*.json"))]
+    target = Path(__file__).parent.parent / "docs" / "results.md"
+    target.write_text(page(results, list(COLLECTIONS)), encoding="utf-8")
+    print(f"wrote {target}")
+
+
+if __name__ == "__main__":
+    main()
