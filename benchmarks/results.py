@@ -2,9 +2,9 @@
 
 python benchmarks/results.py ../shared/data --work results-work [--only NAME...]
 
-DATA holds the collections as BEIR folders; a folder may have a ``teacher_scenarios.jsonl``. Indexes and finished
-collections stay in the work folder, so that a run that was stopped goes on where it was. What was chosen by
-looking at queries is never reported on the same queries: settings come from a train split, or are
+DATA holds the collections as BEIR folders; a folder may have a ``teacher_scenarios.jsonl``. Indexes and
+finished collections stay in the work folder, so that a run that was stopped goes on where it was. What was
+chosen by looking at queries is never reported on the same queries: settings come from a train split, or are
 cross-validated.
 """
 

@@ -8,14 +8,15 @@ from typing import Any
 
 _HEAD = """# What each part is worth
 
-Made by `python benchmarks/results.py ../shared/data --work results-work`. Models: `starter:minilm` (dense) and
-`starter:splade-tiny` (sparse); one passage a document. Intervals are 95 % bootstrap intervals over queries; p is
-of a paired randomisation test against the dense row, corrected for the number of rows (Holm). p50 is the time of
-one search for 100 documents, its encoders included, on a machine that did other things too.
+Made by `python benchmarks/results.py ../shared/data --work results-work`. Models: `starter:minilm` (dense)
+and `starter:splade-tiny` (sparse); one passage a document. Intervals are 95 % bootstrap intervals over
+queries; p is of a paired randomisation test against the dense row, corrected for the number of rows (Holm).
+p50 is the time of one search for 100 documents, its encoders included, on a machine that did other things
+too.
 
-Tuned rows are of `augury tune`. On collections with one split they are cross-validated: every query is searched
-with settings that the queries of other folds chose. Where there is a train split, it chose them. Rows that lose
-are explained below their table.
+Tuned rows are of `augury tune`. On collections with one split they are cross-validated: every query is
+searched with settings that the queries of other folds chose. Where there is a train split, it chose them.
+Rows that lose are explained below their table.
 """
 
 _WHY: dict[tuple[str, str], str] = {}
