@@ -1,6 +1,6 @@
 """What each part of a search is worth on real test collections: writes docs/results.md.
 
-python benchmarks/results.py ../shared/data --work results-work [--only NAME...]
+python -m benchmarks.results ../shared/data --work results-work [--only NAME...]
 
 DATA holds the collections as BEIR folders; a folder may have a ``teacher_scenarios.jsonl``. Indexes and
 finished collections stay in the work folder, so that a run that was stopped goes on where it was. What was
@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from results_page import page
 
 import augury
 from augury.connector.query.planner import SearchOptions
@@ -30,6 +29,7 @@ from augury.evaluation.tuning.tune import tune
 from augury.schemas.evaluation import Evaluation
 from augury.schemas.profile import ChunkProfile, Profile, ScenarioProfile
 from augury.schemas.scenario import ScenarioField
+from benchmarks.results_page import page
 
 COLLECTIONS = {
     "scifact": "test",
@@ -40,6 +40,7 @@ COLLECTIONS = {
     "eedi_misconceptions": "dev",
 }
 MEASURES = ("nDCG@10", "R@100")
+SINGLE = ("dense", "sparse", "scenarios", "fused")
 SCENARIOS = "teacher_scenarios.jsonl"
 FIELDS: dict[str, tuple[ScenarioField, ...]] = {
     "need, topic": ("need", "topic"),
@@ -72,17 +73,23 @@ def index_of(folder: Path, where: Path, fields: tuple[ScenarioField, ...] | None
 
 
 def of_collection(folder: Path, work: Path, split: str) -> dict[str, Any]:
-    """Each branch, the default, and the default with settings that other folds' queries chose."""
+    """Each branch, the default, and settings that the train split or other folds' queries chose."""
     dataset = open_dataset(folder, split=split)
+    train = open_dataset(folder, split="train") if (folder / "qrels" / "train.tsv").exists() else None
     with index_of(folder, work / folder.name) as index:
-        rows = ablate(index, dataset, MEASURES)
-        tuned = tune(index, dataset, write=False)
+        ablation = ablate(index, dataset, MEASURES)
+        found = {row.name: row.evaluation for row in ablation.rows}
+        tuned = tune(index, train or dataset, write=train is not None)
+        if train:
+            found["tuned on train"] = evaluate(index, dataset, None, MEASURES)
     return {
         "queries": len(dataset.queries),
-        "rows": _rows({row.name: row.evaluation for row in rows.rows}),
-        "against_best": _against_best({row.name: row.evaluation for row in rows.rows}),
+        **({"train_queries": len(train.queries)} if train else {}),
+        "rows": _rows(found),
+        "against_best": _against_best({name: each for name, each in found.items() if name in SINGLE}),
         "tuned": tuned.model_dump(mode="json"),
-        "notes": list(dict.fromkeys(note for row in rows.rows for note in row.evaluation.notes)),
+        "skipped": [f"{each.name}: {each.reason}" for each in ablation.skipped],
+        "notes": list(dict.fromkeys(note for each in found.values() for note in each.notes)),
     }
 
 
@@ -117,9 +124,7 @@ def of_scenarios(folder: Path, work: Path, split: str) -> dict[str, Any]:
         "train_queries": len(train.queries),
         "chosen": {"fields": best, "alpha": alpha, "tried": chosen},
         "rows": _rows(found),
-        "against_best": _against_best(
-            {name: found[name] for name in ("dense", "sparse", "scenarios", "fused")}
-        ),
+        "against_best": _against_best({name: each for name, each in found.items() if name in SINGLE}),
         "tuned": tuned.model_dump(mode="json"),
         "settings": settings,
     }

@@ -8,7 +8,7 @@ from typing import Any
 
 _HEAD = """# What each part is worth
 
-Made by `python benchmarks/results.py ../shared/data --work results-work`. Models: `starter:minilm` (dense)
+Made by `python -m benchmarks.results ../shared/data --work results-work`. Models: `starter:minilm` (dense)
 and `starter:splade-tiny` (sparse); one passage a document. Intervals are 95 % bootstrap intervals over
 queries; p is of a paired randomisation test against the dense row, corrected for the number of rows (Holm).
 p50 is the time of one search for 100 documents, its encoders included, on a machine that did other things
@@ -98,7 +98,7 @@ def _tuning(found: dict[str, Any]) -> list[str]:
             f"The scenarios' fields ({chosen['fields']}) and alpha ({chosen['alpha']}) are those that find "
             f"best on the {found['train_queries']} train queries with the folded branch alone ({tried})."
         )
-    where = f"on {tuned['dataset']}" if chosen else "by cross-validation"
+    where = f"on {tuned['dataset']}" if "train_queries" in found else "by cross-validation"
     lines.append(
         f"Tuned {where}: {changed or 'nothing helps with confidence, so nothing is changed'}. There the "
         f"default gives {tuned['before']['mean']:.3f} and the tuned settings, cross-validated, "

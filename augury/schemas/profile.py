@@ -129,9 +129,7 @@ class SearchProfile(_Part):
     branches: tuple[BranchName, ...] = ("scenarios", "sparse")
     fusion: FusionKind = "dbsf"
     rrf_k: int = Field(default=60, ge=1)
-    weights: dict[BranchName, float] = Field(
-        default_factory=lambda: {"sparse": 0.4}, description="1 where nothing is said"
-    )
+    weights: dict[BranchName, float] = Field(default={"sparse": 0.4}, description="1 where nothing is said")
     candidates: int = Field(default=100, ge=1, description="passages taken from each branch")
     pool: PoolKind = "max"
     pool_temperature: float = Field(default=0.1, gt=0, description="the lower, the nearer to the maximum")
