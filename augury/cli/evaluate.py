@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +19,11 @@ if TYPE_CHECKING:
     from ..connector.index import Index
     from ..connector.query.planner import SearchOptions
     from ..evaluation.dataset import Dataset
+    from ..evaluation.details import DetailsWriter
+    from ..schemas.details import QueryDetails
     from ..schemas.evaluation import Ablation, Evaluation
+
+    Details = Callable[[str, QueryDetails], None]
 
 
 def _writable(_: click.Context, __: click.Parameter, value: Path | None) -> Path | None:
@@ -43,7 +49,8 @@ _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
     "run_file",
     type=_OUTPUT,
     callback=_writable,
-    help="Write the documents found as TREC does; with --ablate one file a row, named after it.",
+    help="Write the documents found as TREC does; with --ablate one file a row, named after it. "
+    "FILE.jsonl beside it says why they are where they are.",
 )
 @click.option(
     "--html", "html_file", type=_OUTPUT, callback=_writable, help="Write a report with plots, in one file."
@@ -84,6 +91,7 @@ def evaluate(
     augury evaluate my-index --dataset scifact/ --ablate --rerank 50 --cross-encoder MODEL --json
     """
     from ..evaluation.dataset import open_dataset
+    from ..evaluation.details import DetailsWriter
     from ..evaluation.evaluate import MEASURES
     from ..evaluation.measure import parsed
 
@@ -98,15 +106,19 @@ def evaluate(
     ).limited(limit_queries)
     models, searched = split_models(choices)
     settings = Settings(**searched, clauses=clauses, base_filter=parsed_filter(filter_json))
-    with open_for_search(where, settings, **models) as index:
+    with open_for_search(where, settings, **models) as index, DetailsWriter() as writer:
+        details = partial(_write_details, writer, run_file) if run_file else None
         found: Evaluation | Ablation
         if ablation:
-            found = _ablate(index, judged, settings.options(), wanted, depth, quiet=quiet or as_json)
-            rows = {f".{row.name.replace(' + ', '-')}": row.evaluation for row in found.rows}
+            found = _ablate(index, judged, settings.options(), wanted, depth, details, quiet=quiet or as_json)
+            rows = {row.name: row.evaluation for row in found.rows}
         else:
-            found = _evaluate(index, judged, settings.options(), wanted, depth, quiet=quiet or as_json)
+            found = _evaluate(
+                index, judged, settings.options(), wanted, depth, details, quiet=quiet or as_json
+            )
             rows = {"": found}
-    written = [*_write_runs(run_file, rows), *_write_html(html_file, found)]
+        written = _write_runs(run_file, rows, writer)
+    written += _write_html(html_file, found)
     if as_json:
         echo_json(found.model_dump(mode="json", exclude=_runs_of(found)))
     else:
@@ -121,13 +133,22 @@ def _evaluate(
     options: SearchOptions,
     measures: tuple[str, ...],
     depth: int | None,
+    details: Details | None,
     *,
     quiet: bool,
 ) -> Evaluation:
     from ..evaluation.evaluate import evaluate as run
 
     with progress("Evaluating", len(dataset.queries), quiet=quiet) as advance:
-        return run(index, dataset, options, measures, depth=depth, progress=lambda done, _: advance(done))
+        return run(
+            index,
+            dataset,
+            options,
+            measures,
+            depth=depth,
+            progress=lambda done, _: advance(done),
+            details=partial(details, "") if details else None,
+        )
 
 
 def _ablate(
@@ -136,6 +157,7 @@ def _ablate(
     options: SearchOptions,
     measures: tuple[str, ...],
     depth: int | None,
+    details: Details | None,
     *,
     quiet: bool,
 ) -> Ablation:
@@ -151,19 +173,35 @@ def _ablate(
             options,
             depth=depth,
             progress=lambda name, done, _: advance(names.index(name) * each + done),
+            details=details,
         )
 
 
-def _write_runs(path: Path | None, rows: dict[str, Evaluation]) -> list[Path]:
-    """``mine.run``, or for rows ``mine.dense.run`` and so on."""
+def _write_details(writer: DetailsWriter, path: Path, row: str, details: QueryDetails) -> None:
+    writer(_run_path(path, row), details)
+
+
+def _write_runs(path: Path | None, rows: dict[str, Evaluation], writer: DetailsWriter) -> list[Path]:
+    """The runs, each with the details that were written on the way."""
     if path is None:
         return []
     from ..evaluation.run import write_run
 
-    paths = [path.with_name(f"{path.stem}{row}{path.suffix}") for row in rows]
-    for each, (row, evaluation) in zip(paths, rows.items(), strict=True):
-        write_run(each, evaluation.run, f"augury{row}")
-    return paths
+    written = []
+    for row, evaluation in rows.items():
+        each = _run_path(path, row)
+        write_run(each, evaluation.run, f"augury{_suffix(row)}")
+        written += [each, writer.keep(each)]
+    return written
+
+
+def _run_path(path: Path, row: str) -> Path:
+    """``mine.run``, or for a row ``mine.dense.run``."""
+    return path.with_name(f"{path.stem}{_suffix(row)}{path.suffix}")
+
+
+def _suffix(row: str) -> str:
+    return f".{row.replace(' + ', '-')}" if row else ""
 
 
 def _write_html(path: Path | None, found: Evaluation | Ablation) -> list[Path]:

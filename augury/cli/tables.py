@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 
 import click
 
@@ -17,20 +17,18 @@ def print_table(
     if not out.is_terminal:
         if title:
             click.echo(without_controls(title))
-        cells = [[without_controls(cell) for cell in row] for row in (head, *rows)]
-        widths = [max(len(row[column]) for row in cells) for column in range(len(head))]
-        for line in cells:
-            padded = (
-                cell.ljust(width) if column in text else cell.rjust(width)
-                for column, (cell, width) in enumerate(zip(line, widths, strict=True))
-            )
-            click.echo("  ".join(padded).rstrip())
+        for line in aligned(head, rows, text=text):
+            click.echo(line)
         return
     from rich import box
     from rich.table import Table
 
     table = Table(
-        box=box.SIMPLE_HEAD, pad_edge=False, title=plain(title) if title else None, title_justify="left"
+        box=box.SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
+        title=plain(title) if title else None,
+        title_justify="left",
     )
     for column, name in enumerate(head):
         is_text = column in text
@@ -38,3 +36,19 @@ def print_table(
     for row in rows:
         table.add_row(*map(plain, row))
     out.print(table)
+
+
+def aligned(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, text: Collection[int] = (0,)
+) -> Iterator[str]:
+    """``for line in aligned(["", "mean"], [["dense", "0.381"]])``: the heading, then the rows."""
+    from rich.cells import cell_len
+
+    cells = [[without_controls(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(cell_len(row[column]) for row in cells) for column in range(len(head))]
+    for line in cells:
+        padded = []
+        for column, (cell, width) in enumerate(zip(line, widths, strict=True)):
+            blanks = " " * (width - cell_len(cell))
+            padded.append(cell + blanks if column in text else blanks + cell)
+        yield "  ".join(padded).rstrip()

@@ -10,7 +10,7 @@ import click
 from .opening import open_for_search, parsed_filter, split_models
 from .options import dataset_options, llm_options, tuning_options
 from .settings import Settings
-from .show_evaluation import show_tuning
+from .show_tuning import show_tuning
 from .terminal import echo_json, json_option, progress
 
 if TYPE_CHECKING:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 from ..connector.index import Index
 from ..connector.query.planner import SearchOptions
 from ..errors import AuguryError
+from ..schemas.details import QueryDetails
 from ..schemas.evaluation import Ablation, AblationRow, Difference, Evaluation, SkippedRow
 from ..schemas.expansion import ExpandMode
 from ..schemas.profile import Profile
@@ -32,6 +34,7 @@ def ablate(
     *,
     depth: int | None = None,
     progress: Callable[[str, int, int], None] | None = None,
+    details: Callable[[str, QueryDetails], None] | None = None,
 ) -> Ablation:
     """``ablate(index, open_dataset("scifact")).rows``: each branch alone, fused, expanded and reranked.
 
@@ -42,6 +45,7 @@ def ablate(
         options: hold in every row, as far as they are not what the row is about; ``branches``, ``fusion`` and
             ``weights`` hold in those that fuse.
         progress: called with the row, the queries done and all of them.
+        details: called with the row and what a comparison may ask about each query; see ``DetailsWriter``.
 
     Raises:
         UsageError: a measure that is none.
@@ -65,7 +69,8 @@ def ablate(
                 measures,
                 depth=depth,
                 documents=documents,
-                progress=_of_row(progress, name),
+                progress=partial(progress, name) if progress else None,
+                details=partial(details, name) if details else None,
             )
         except AuguryError as failure:
             error = failure
@@ -158,10 +163,3 @@ def _rerank(profile: Profile, options: SearchOptions) -> dict[str, Any] | None:
     if options.rerank == 0 or not (asked or profile.rerank.by):
         return None
     return {"rerank": options.rerank, "reranker": options.reranker, "rerank_weight": options.rerank_weight}
-
-
-def _of_row(progress: Callable[[str, int, int], None] | None, name: str) -> Callable[[int, int], None] | None:
-    if progress is None:
-        return None
-    tell = progress
-    return lambda done, total: tell(name, done, total)

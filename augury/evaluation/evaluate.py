@@ -11,6 +11,7 @@ from .._version import __version__
 from ..connector.index import Index
 from ..connector.query.planner import SearchOptions
 from ..errors import UsageError
+from ..schemas.details import QueryDetails
 from ..schemas.evaluation import (
     DocumentCounts,
     Evaluation,
@@ -41,6 +42,7 @@ def evaluate(
     depth: int | None = None,
     documents: DocumentCounts | None = None,
     progress: Callable[[int, int], None] | None = None,
+    details: Callable[[QueryDetails], None] | None = None,
 ) -> Evaluation:
     """``evaluate(index, open_dataset("scifact")).measures["nDCG@10"].mean``.
 
@@ -53,6 +55,7 @@ def evaluate(
         depth: documents kept of each search; by default what the measures look at, at least 100.
         documents: what ``coverage`` found, where it was called before.
         progress: called with the queries done and all of them.
+        details: called with what a comparison may ask about each query; see ``DetailsWriter``.
 
     Raises:
         UsageError: a measure that is none, or options that ask for passages.
@@ -64,7 +67,7 @@ def evaluate(
         raise UsageError("Judgements are of documents, and these options ask for passages", "Leave group on")
     depth = max(depth or LEAST_DEPTH, deepest(measures))
     documents = documents or coverage(index.store, dataset)
-    searched = search_all(index.retriever, dataset, options, depth, progress)
+    searched = search_all(index.retriever, dataset, options, depth, progress, details)
     cutoffs = [cutoff for cutoff in _CUTOFFS if cutoff <= depth]
     curve = [f"R@{cutoff}" for cutoff in cutoffs]
     # Recall apart: the names of measures are the user's, and may be the same.

@@ -24,7 +24,9 @@ h1 { font-size: 1.6rem; margin: 0 } h2 { font-size: 1.2rem; margin: 2.2rem 0 .6r
 h1, td { overflow-wrap: anywhere } .dim { color: #555 } .wide { overflow-x: auto }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size: .9rem }
 th, td { padding: .3rem .7rem; text-align: left; vertical-align: top; border-bottom: 1px solid #e4e4e4 }
-th { border-bottom: 2px solid #999; white-space: nowrap } .n { text-align: right; white-space: nowrap }
+th { border-bottom: 2px solid #999; vertical-align: bottom }
+.n { text-align: right } td.n { white-space: nowrap }
+td:first-child { min-width: 6rem } td:not(.n):not(:first-child) { min-width: 14rem }
 .notes { border-left: 4px solid #d55e00; padding: .1rem 1rem; background: #fdf3ec; margin: 1rem 0 }
 img { max-width: 100%; height: auto; display: block } summary { cursor: pointer; margin: .6rem 0 }
 pre { font-size: .8rem; background: #f6f6f6; padding: 1rem; overflow-x: auto }
@@ -86,7 +88,9 @@ def _measures(rows: Sequence[AblationRow]) -> Markup:
             if compared:
                 against = row.differences.get(name)
                 # The first row is what the others are compared with.
-                cells[-1].append(f"{against.mean:+.3f} (p {p_text(against.p)})" if against else "")
+                cells[-1].append(
+                    _two_lines(f"{against.mean:+.3f}", f"(p {p_text(against.p)})") if against else ""
+                )
         total = row.evaluation.latency.get("total")
         cells[-1] += [f"{total.p50_ms:.1f}", f"{total.p95_ms:.1f}"] if total else ["", ""]
     legend = "Means over queries with their 95 % bootstrap interval; milliseconds a search"
@@ -100,8 +104,11 @@ def _measures(rows: Sequence[AblationRow]) -> Markup:
 
 
 def _interval(value: Mean) -> Markup:
-    between = f"{value.low:.3f} to {value.high:.3f}"
-    return Markup(f'{value.mean:.3f}<br><span class="dim">{between}</span>')
+    return _two_lines(f"{value.mean:.3f}", f"{value.low:.3f} to {value.high:.3f}")
+
+
+def _two_lines(number: str, about_it: str) -> Markup:
+    return Markup(f'{markup(number)}<br><span class="dim">{markup(about_it)}</span>')
 
 
 def _figures(rows: Sequence[AblationRow]) -> list[str]:

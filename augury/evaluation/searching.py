@@ -9,9 +9,11 @@ from dataclasses import dataclass, field
 from ..connector.query.planner import SearchOptions
 from ..connector.query.retriever import Retriever
 from ..errors import AuguryError, EndpointError, StoreUnavailable
-from ..schemas.hit import SearchResult
+from ..schemas.details import QueryDetails
+from ..schemas.hit import Hit, SearchResult
 from ..schemas.plan import QueryPlan
 from .dataset import Dataset
+from .details import query_details
 from .measure import Run
 
 TOP = 3
@@ -50,10 +52,12 @@ def search_all(
     options: SearchOptions,
     depth: int,
     progress: Callable[[int, int], None] | None = None,
+    details: Callable[[QueryDetails], None] | None = None,
 ) -> Searched:
     """``search_all(index.retriever, dataset, SearchOptions(), 100).run``: the best ``depth`` documents each.
 
-    Where documents are dropped from a run, so many more are searched for.
+    Where documents are dropped from a run, so many more are searched for. ``details`` is called with those of
+    each query, which are not kept.
 
     A query whose search raises an ``AuguryError`` is noted, and the others go on. Where all of them fail, or
     a server is away, that error is raised.
@@ -65,6 +69,7 @@ def search_all(
     for done, (query, text) in enumerate(dataset.queries.items(), start=1):
         dropped = dataset.dropped(query)
         searched.run[query] = {}
+        plan, hits = None, list[Hit]()
         try:
             deep = options.model_copy(update={"limit": depth + len(dropped)})
             plan = retriever.plan(text, deep)
@@ -78,7 +83,9 @@ def search_all(
                 raise
         else:
             away = 0
-            _take(searched, query, result, dropped, depth)
+            hits = _take(searched, query, result, dropped, depth)
+        if details:
+            details(query_details(query, text, plan, hits, dataset.qrels[query]))
         if progress:
             progress(done, len(dataset.queries))
     if error is not None and len(searched.failures) == len(dataset.queries):
@@ -86,16 +93,21 @@ def search_all(
     return searched
 
 
-def _take(searched: Searched, query: str, result: SearchResult, dropped: frozenset[str], depth: int) -> None:
+def _take(
+    searched: Searched, query: str, result: SearchResult, dropped: frozenset[str], depth: int
+) -> list[Hit]:
+    """Count a search in. Returns the hits of its run."""
     kept = [hit for hit in result.hits if hit.doc_id not in dropped]
     searched.dropped += len(result.hits) - len(kept)
-    searched.run[query] = {hit.doc_id: hit.score for hit in kept[:depth]}
-    searched.titles[query] = {hit.doc_id: hit.title for hit in kept[:TOP]}
+    hits = kept[:depth]
+    searched.run[query] = {hit.doc_id: hit.score for hit in hits}
+    searched.titles[query] = {hit.doc_id: hit.title for hit in hits[:TOP]}
     for stage, spent in result.timings_ms.items():
         searched.timings_ms.setdefault(stage, []).append(spent)
     searched.notes.update(result.notes)
     if result.expansion and result.expansion.note:
         searched.notes[result.expansion.note] += 1
+    return hits
 
 
 def _warm_up(retriever: Retriever, dataset: Dataset, options: SearchOptions) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .hit import Explanation
 from .plan import QueryPlan
 from .profile import Profile
 
@@ -154,8 +155,34 @@ class Ablation(_Part):
     skipped: tuple[SkippedRow, ...] = ()
 
 
+class PlaceInRun(_Part):
+    """Where a run has a document, counted from 1, and why.
+
+    ``explanation`` is of its best passage, number ``chunk``. It is None where no details tell it: they hold
+    the first documents of each query and the relevant ones.
+    """
+
+    rank: int
+    chunk: int = 0
+    explanation: Explanation | None = None
+
+
+class ComparedDocument(Ranked):
+    """A document in both runs; ``a`` or ``b`` is None where that run has not found it."""
+
+    a: PlaceInRun | None = None
+    b: PlaceInRun | None = None
+
+
 class Changed(_Part):
-    """A query that two runs answer differently, with the first documents of both."""
+    """A query that two runs answer differently.
+
+    Attributes:
+        top_a, top_b: the first documents of both.
+        plan_a, plan_b: how each was searched; None where no details tell it.
+        documents: the relevant ones that moved most, then those that came before them.
+        reasons: sentences on why relevant documents moved, as far as the details tell.
+    """
 
     query_id: str
     text: str = ""
@@ -163,6 +190,10 @@ class Changed(_Part):
     b: float
     top_a: tuple[Ranked, ...] = ()
     top_b: tuple[Ranked, ...] = ()
+    plan_a: QueryPlan | None = None
+    plan_b: QueryPlan | None = None
+    documents: tuple[ComparedDocument, ...] = ()
+    reasons: tuple[str, ...] = ()
 
 
 class Comparison(_Part):

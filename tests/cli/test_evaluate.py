@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import shutil
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from rich.console import Console
 
 import augury
 from augury.cli import main
+from augury.cli.show_comparison import show_comparisons
 from augury.cli.tables import print_table
 from augury.schemas.evaluation import Ablation, Comparison, Evaluation
 from tests.hashing import HashingDense, HashingSparse
@@ -71,6 +73,9 @@ def test_runs_reports_and_comparisons(where: Path, tmp_path: Path) -> None:
     assert found.exit_code == 0, found.output
     names = ["dense", "fused", "scenarios", "sparse"]
     assert sorted(path.name for path in tmp_path.glob("*.run")) == [f"my.{name}.run" for name in names]
+    assert sorted(path.name for path in tmp_path.glob("*.run.*")) == [
+        f"my.{name}.run.jsonl" for name in names
+    ]
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>") and f"Wrote {page}" in found.output
     assert "nDCG@10" in found.output and "- dense" in found.output and "p (Holm)" in found.output
     assert "fused + rerank was not run: No reranker is named." in found.output
@@ -83,6 +88,118 @@ def test_runs_reports_and_comparisons(where: Path, tmp_path: Path) -> None:
     told = json.loads(call("compare", *runs, *DATASET, "-m", "nDCG@10", "-m", "AP", "--json").stdout)
     comparisons = [Comparison.model_validate(each) for each in told["comparisons"]]
     assert [each.measure for each in comparisons] == ["nDCG@10", "AP"] and told["dataset"] == "sample/test"
+
+
+@pytest.fixture(scope="module")
+def runs(where: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """The dense and the scenarios run of the sample, with their details."""
+    folder = tmp_path_factory.mktemp("runs")
+    found = []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(augury, "open", partial(augury.open, dense=HashingDense(), sparse=HashingSparse()))
+        for name in ("dense", "scenarios"):
+            found.append(folder / f"{name}.run")
+            written = call("evaluate", where, *DATASET, "--branches", name, "--run", found[-1])
+            assert f"Wrote {found[-1]}.jsonl" in written.output
+    return found[0], found[1]
+
+
+def test_a_comparison_says_why(runs: tuple[Path, Path]) -> None:
+    shown = call("compare", *runs, *DATASET)
+    assert shown.exit_code == 0, shown.output
+    lines = shown.output.splitlines()
+    head = next(line for line in lines if line.strip().startswith("document"))
+    assert head.split() == ["document", "rel", "rank", "dense", "scenarios"]
+    assert re.search(r"relevant \S+: rank \d+ in a, rank \d+ in b: its scenario '.+' lifts it", shown.output)
+    assert re.search(r"^ {3}\S+ .+ +[12] +\d+ -> \d+ +\d+ -> +-> \d+$", shown.output, re.MULTILINE)
+    assert re.search(r"^ {6}a, b: 0\.\d\d A ", shown.output, re.MULTILINE)
+    assert not any(line.startswith("note") for line in lines)
+    told = json.loads(call("compare", *runs, *DATASET, "--json").stdout)
+    for each in (Comparison.model_validate(each) for each in told["comparisons"]):
+        for query in (*each.won, *each.lost):
+            assert query.plan_a is not None and query.plan_b is not None and query.reasons
+            best = query.documents[0]
+            assert (best.relevance or 0) > 0 and best.title
+            assert all(place.explanation for place in (best.a, best.b) if place)
+
+
+def test_a_comparison_without_the_details_or_with_others(runs: tuple[Path, Path], tmp_path: Path) -> None:
+    dense, scenarios = (Path(shutil.copy(path, tmp_path)) for path in runs)
+    none = call("compare", dense, scenarios, *DATASET).output
+    assert f"note {dense} has no details" in none and f"note {scenarios} has no details" in none
+    assert "   a: " in none and "   document" not in none
+    shutil.copy(f"{runs[1]}.jsonl", tmp_path)
+    one = call("compare", dense, scenarios, *DATASET).output
+    assert f"note {dense} has no details" in one and f"note {scenarios}" not in one and "   document" in one
+    assert re.search(r"\d+ -> \d+ +\? -> \d+$", one, re.MULTILINE)
+    shutil.copy(f"{runs[1]}.jsonl", f"{dense}.jsonl")
+    stale = call("compare", dense, scenarios, *DATASET)
+    assert stale.exit_code == 0 and f"note {dense}.jsonl does not belong to dense.run" in stale.output
+    Path(f"{dense}.jsonl").write_text('{"query_id": "q01"}\n', encoding="utf-8")
+    refused(
+        call("compare", dense, scenarios, *DATASET), "dense.run.jsonl:1 is no line of details (text: Field"
+    )
+
+
+def test_ranks_after_reranking_and_diversity_have_their_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    query = {"query": "q", "branches": [{"name": "dense", "using": "dense", "limit": 9}]}
+    by = {"by": "cross-encoder", "model": "m", "depth": 5, "weight": 1}
+    place = {"rank": 7, "score": 1.0}
+    explanation = {"branches": {"dense": place}, "fused": place, "diversified": {"rank": 3, "score": 0.5}}
+    found = Comparison.model_validate(
+        {
+            "measure": "RR",
+            "a": {"mean": 0, "low": 0, "high": 0},
+            "b": {"mean": 1, "low": 1, "high": 1},
+            "difference": {"mean": 1, "low": 1, "high": 1, "p": 1},
+            "queries": 1,
+            "better": 1,
+            "worse": 0,
+            "same": 0,
+            "won": [
+                {
+                    "query_id": "q",
+                    "a": 0,
+                    "b": 1,
+                    "plan_a": {**query, "rerank": by},
+                    "plan_b": {**query, "diversity": 0.5},
+                    "documents": [
+                        {
+                            "doc_id": "[b]",
+                            "title": "x\x1b[2J",
+                            "relevance": 1,
+                            "a": {"rank": 7, "explanation": {"branches": {}, "fused": place}},
+                            "b": {"rank": 1, "explanation": explanation},
+                        },
+                        {"doc_id": "gone", "b": {"rank": 2}},
+                    ],
+                }
+            ],
+        }
+    )
+    show_comparisons([found], ("a.run", "b.run"))
+    lines = capsys.readouterr().out.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.strip().startswith("document"))
+    # a did not rerank it and its dense branch did not find it; of the other document nothing is known.
+    assert [line.split() for line in lines[start : start + 3]] == [
+        ["document", "rel", "rank", "dense", "reranked", "diversified"],
+        ["[b]", "x[2J", "1", "7", "->", "1", "-", "->", "7", "-", "->", "->", "3"],
+        ["gone", "?", "-", "->", "2", "?", "->", "?", "?", "->", "->", "?"],
+    ]
+
+
+@pytest.mark.parametrize("width", [80, 120])
+def test_a_comparison_fits_a_terminal(
+    runs: tuple[Path, Path], width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    screen = Console(file=io.StringIO(), force_terminal=True, width=width, highlight=False)
+    for module in ("tables", "show_comparison", "show_evaluation"):
+        monkeypatch.setattr(f"augury.cli.{module}.console", lambda: screen)
+    assert call("compare", *runs, *DATASET).exit_code == 0
+    drawn = re.sub(r"\x1b\[[0-9;]*m", "", screen.file.getvalue())  # type: ignore[attr-defined]
+    assert "nDCG@10" in drawn and max(map(len, drawn.splitlines())) <= width
+    rows = [line for line in drawn.splitlines() if re.search(r" -> .*\d$", line) and line.startswith("   ")]
+    assert len(rows) > 10
 
 
 def test_a_run_measures_the_same_when_read_back(where: Path, tmp_path: Path) -> None:
