@@ -16,6 +16,7 @@ from rich.console import Console
 
 import augury
 from augury.cli import main
+from augury.cli.show_comparison import show_comparisons
 from augury.cli.tables import print_table
 from augury.schemas.evaluation import Ablation, Comparison, Evaluation
 from tests.hashing import HashingDense, HashingSparse
@@ -138,6 +139,53 @@ def test_a_comparison_without_the_details_or_with_others(runs: tuple[Path, Path]
     refused(
         call("compare", dense, scenarios, *DATASET), "dense.run.jsonl:1 is no line of details (text: Field"
     )
+
+
+def test_ranks_after_reranking_and_diversity_have_their_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    query = {"query": "q", "branches": [{"name": "dense", "using": "dense", "limit": 9}]}
+    by = {"by": "cross-encoder", "model": "m", "depth": 5, "weight": 1}
+    place = {"rank": 7, "score": 1.0}
+    explanation = {"branches": {"dense": place}, "fused": place, "diversified": {"rank": 3, "score": 0.5}}
+    found = Comparison.model_validate(
+        {
+            "measure": "RR",
+            "a": {"mean": 0, "low": 0, "high": 0},
+            "b": {"mean": 1, "low": 1, "high": 1},
+            "difference": {"mean": 1, "low": 1, "high": 1, "p": 1},
+            "queries": 1,
+            "better": 1,
+            "worse": 0,
+            "same": 0,
+            "won": [
+                {
+                    "query_id": "q",
+                    "a": 0,
+                    "b": 1,
+                    "plan_a": {**query, "rerank": by},
+                    "plan_b": {**query, "diversity": 0.5},
+                    "documents": [
+                        {
+                            "doc_id": "[b]",
+                            "title": "x\x1b[2J",
+                            "relevance": 1,
+                            "a": {"rank": 7, "explanation": {"branches": {}, "fused": place}},
+                            "b": {"rank": 1, "explanation": explanation},
+                        },
+                        {"doc_id": "gone", "b": {"rank": 2}},
+                    ],
+                }
+            ],
+        }
+    )
+    show_comparisons([found], ("a.run", "b.run"))
+    lines = capsys.readouterr().out.splitlines()
+    start = next(number for number, line in enumerate(lines) if line.strip().startswith("document"))
+    # a did not rerank it and its dense branch did not find it; of the other document nothing is known.
+    assert [line.split() for line in lines[start : start + 3]] == [
+        ["document", "rel", "rank", "dense", "reranked", "diversified"],
+        ["[b]", "x[2J", "1", "7", "->", "1", "-", "->", "7", "-", "->", "->", "3"],
+        ["gone", "?", "-", "->", "2", "?", "->", "?", "?", "->", "->", "?"],
+    ]
 
 
 @pytest.mark.parametrize("width", [80, 120])
