@@ -107,7 +107,7 @@ def evaluate(
     models, searched = split_models(choices)
     settings = Settings(**searched, clauses=clauses, base_filter=parsed_filter(filter_json))
     with open_for_search(where, settings, **models) as index, DetailsWriter() as writer:
-        details = partial(_write_details, writer, run_file) if run_file else None
+        details = partial(_write_details, writer, run_file) if run_file and _is_file(run_file) else None
         found: Evaluation | Ablation
         if ablation:
             found = _ablate(index, judged, settings.options(), wanted, depth, details, quiet=quiet or as_json)
@@ -117,7 +117,7 @@ def evaluate(
                 index, judged, settings.options(), wanted, depth, details, quiet=quiet or as_json
             )
             rows = {"": found}
-        written = _write_runs(run_file, rows, writer)
+        written = _write_runs(run_file, rows, writer if details else None)
     written += _write_html(html_file, found)
     if as_json:
         echo_json(found.model_dump(mode="json", exclude=_runs_of(found)))
@@ -181,7 +181,12 @@ def _write_details(writer: DetailsWriter, path: Path, row: str, details: QueryDe
     writer(_run_path(path, row), details)
 
 
-def _write_runs(path: Path | None, rows: dict[str, Evaluation], writer: DetailsWriter) -> list[Path]:
+def _is_file(path: Path) -> bool:
+    """Or will be one, unlike /dev/stdout: beside it there is room for the details."""
+    return not path.exists() or (path.is_file() and not path.is_symlink())
+
+
+def _write_runs(path: Path | None, rows: dict[str, Evaluation], writer: DetailsWriter | None) -> list[Path]:
     """The runs, each with the details that were written on the way."""
     if path is None:
         return []
@@ -191,7 +196,7 @@ def _write_runs(path: Path | None, rows: dict[str, Evaluation], writer: DetailsW
     for row, evaluation in rows.items():
         each = _run_path(path, row)
         write_run(each, evaluation.run, f"augury{_suffix(row)}")
-        written += [each, writer.keep(each)]
+        written += [each, writer.keep(each)] if writer else [each]
     return written
 
 

@@ -308,3 +308,9 @@ def test_the_starter_models_on_the_sample(tmp_path: Path) -> None:
     assert found.exit_code == 0, found.output
     evaluation = Evaluation.model_validate_json(found.stdout)
     assert evaluation.measures["nDCG@10"].mean > 0.5 and evaluation.profile.dense.model == "starter:minilm"
+
+
+def test_a_run_can_go_to_standard_output(where: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    found = call("evaluate", where, *DATASET, "--limit-queries", 2, "--run", "/dev/stdout", "--json")
+    assert found.exit_code == 0, found.output
+    assert " Q0 " in capfd.readouterr().out
