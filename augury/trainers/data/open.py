@@ -158,7 +158,7 @@ def _detected(path: Path, formats: list[RowFormat]) -> RowFormat:
 
 
 def _records(rows: Iterator[SourceRow], format: RowFormat) -> Iterator[Read]:
-    """Records from rows; those of one query that follow each other are put together where the format says so."""
+    """Records from rows; where the format merges, those of one query that follow each other are one."""
     held: tuple[str, int, Parts] | None = None
     for row in rows:
         if isinstance(row, DocumentError):

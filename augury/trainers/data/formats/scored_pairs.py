@@ -1,7 +1,8 @@
 """Pairs with a score or a label, as sentence-transformers trains on.
 
 From ``positive_from`` on, a pair's passage answers its query; below, it is a negative. The score is kept as
-the teacher's, a ``label`` is not: it is a judgement. Rows of one query follow each other and become one record.
+the teacher's, a ``label`` is not: it is a judgement. Rows of one query follow each other and become one
+record.
 """
 
 from __future__ import annotations
