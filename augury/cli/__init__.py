@@ -6,6 +6,7 @@ import click
 
 from .._version import __version__
 from .compare import compare
+from .data import data
 from .evaluate import evaluate
 from .generate import generate
 from .index import filter_field, refold, status
@@ -29,5 +30,17 @@ def main() -> None:
     """
 
 
-for command in (ingest, search, evaluate, compare, status, refold, filter_field, generate, llm, models):
+for command in (
+    ingest,
+    search,
+    evaluate,
+    compare,
+    status,
+    refold,
+    filter_field,
+    generate,
+    data,
+    llm,
+    models,
+):
     main.add_command(command)

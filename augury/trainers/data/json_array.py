@@ -79,7 +79,7 @@ class _Array:
             except json.JSONDecodeError as error:
                 cut = error.pos >= len(self._text) - _TAIL or error.msg.startswith("Unterminated string")
                 if self._ended or not cut or len(self._text) > _LARGEST:
-                    raise ValueError(f"{error.msg} in line {self._line + error.lineno - 1}") from None
+                    raise ValueError(f"{error.msg}, line {self._line + error.lineno - 1}") from None
                 self._read(size)
                 size *= 2
             except RecursionError:

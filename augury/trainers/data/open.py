@@ -170,7 +170,10 @@ def _records(rows: Iterator[SourceRow], format: RowFormat) -> Iterator[Read]:
         except (ValueError, KeyError, RecursionError) as error:
             yield 1, _unusable(place, format, error)
             continue
-        if held and format.merges and (held[2].query, held[2].query_id) == (parts.query, parts.query_id):
+        if not format.merges:
+            yield _finished(place, 1, parts, format)
+            continue
+        if held and (held[2].query, held[2].query_id) == (parts.query, parts.query_id):
             held = (held[0], held[1] + 1, held[2].with_more(parts))
             continue
         if held:

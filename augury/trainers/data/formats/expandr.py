@@ -1,8 +1,8 @@
 """ExpandR's format: Yao et al. 2025, https://arxiv.org/abs/2502.17057.
 
 JSON Lines of a query with lists ``pos`` and ``neg``. ``pseudo_doc``, what an LLM wrote in answer to the
-query, is not read: at search time that is the expansion's part. ``query`` may be a pair of an instruction and the
-query, as in the embedding collections that the data was drawn from; then the instruction is left out.
+query, is not read: at search time that is the expansion's part. ``query`` may be a pair of an instruction and
+the query, as in the embedding collections that the data was drawn from; then the instruction is left out.
 """
 
 from __future__ import annotations
