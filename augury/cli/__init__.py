@@ -12,6 +12,7 @@ from .generate import generate
 from .index import filter_field, refold, status
 from .ingest import ingest
 from .llm import llm
+from .mine import mine
 from .models import models
 from .search import search
 from .terminal import Commands
@@ -40,6 +41,7 @@ for command in (
     filter_field,
     generate,
     data,
+    mine,
     llm,
     models,
 ):
