@@ -16,7 +16,7 @@ TEXTS = {
     "d3": "alpha beta zeta",
     "d4": "alpha eta",
     "d5": "theta",
-    "d6": "Alpha beta  gamma DELTA.",
+    "d6": "alpha beta gamma deltas",
 }
 
 
