@@ -55,6 +55,7 @@ def groups(texts: Iterable[str], threshold: float, size: int = QUERY_SHINGLE) ->
         texts: normal ones, each once.
     """
     lsh = MinHashLSH(num_perm=_BANDS * _ROWS, params=(_BANDS, _ROWS))
+    blank = MinHash(num_perm=_BANDS * _ROWS, seed=_SEED)
     root: dict[str, str] = {}
 
     def find(text: str) -> str:
@@ -65,7 +66,7 @@ def groups(texts: Iterable[str], threshold: float, size: int = QUERY_SHINGLE) ->
 
     for text in texts:
         mine = shingles(text, size)
-        sketch = MinHash(num_perm=_BANDS * _ROWS, seed=_SEED)
+        sketch = blank.copy()  # a new one would draw its permutations again
         sketch.update_batch([piece.encode() for piece in mine])
         root[text] = text
         for other in lsh.query(sketch):
