@@ -9,6 +9,7 @@ the ids and values it speaks of as attributes::
     │   ├── SourceError         a source that cannot be opened or is of no known kind
     │   ├── DocumentError       one document; the others go on
     │   ├── ScenarioFileError   a line of a scenario file
+    │   ├── TrainingDataError   a record of a training file
     │   ├── FilterError         a filter or a --where clause
     │   └── QueryError          a query, or a plan the index cannot answer
     ├── ModelError
@@ -83,6 +84,18 @@ class DocumentError(InputError):
 
 class ScenarioFileError(InputError):
     """A line of a scenario file cannot be read."""
+
+
+class TrainingDataError(InputError):
+    """A record of a training file cannot be used.
+
+    Attributes:
+        source: where it is, as ``file:line``.
+    """
+
+    def __init__(self, what: str, fix: str, *, source: str = "") -> None:
+        super().__init__(what, fix)
+        self.source = source
 
 
 class FilterError(InputError):

@@ -6,11 +6,13 @@ import click
 
 from .._version import __version__
 from .compare import compare
+from .data import data
 from .evaluate import evaluate
 from .generate import generate
 from .index import filter_field, refold, status
 from .ingest import ingest
 from .llm import llm
+from .mine import mine
 from .models import models
 from .search import search
 from .terminal import Commands
@@ -40,6 +42,8 @@ for command in (
     refold,
     filter_field,
     generate,
+    data,
+    mine,
     llm,
     models,
 ):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .generate_training import negatives, queries
 from .ingest import show_usage
 from .options import chunk_options, llm_options, run_options, set_chunk, set_given, set_llm, source_options
 from .terminal import console, echo_json, json_option, plain, progress
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
     from ..schemas.report import IngestReport
 
 
-@click.group(short_help="Have an LLM write what an index needs, into files.")
+@click.group(short_help="Have an LLM write what an index or a trainer needs, into files.")
 def generate() -> None:
-    """Have an LLM write what an index needs, into files."""
+    """Have an LLM write what an index or a trainer needs, into files."""
 
 
 @generate.command(short_help="Scenarios of a source's documents.")
@@ -122,3 +123,7 @@ def show(report: IngestReport, source: str, output: Path) -> None:
         out.print("Run it again to ask for what failed; the rest comes from the cache.")
     elif counts.written:
         out.print(f"Use it: augury ingest {plain(source)} --to INDEX --scenarios {plain(str(output))}")
+
+
+generate.add_command(queries)
+generate.add_command(negatives)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future
-from itertools import islice
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...errors import EndpointError, GenerationError
+from ...errors import GenerationError
+from ...models.llm.ahead import answers_ahead, usage_notes
 from ...schemas.document import Document, Passage, digest
 from ...schemas.llm import LlmUsage
 from ...schemas.profile import GenerationProfile
@@ -17,8 +15,6 @@ from .scenario_prompt import is_noise, parse_analysis, prompt_hash, scenario_cha
 
 if TYPE_CHECKING:
     from ...models.llm.client import LlmClient
-
-_AHEAD = 4  # times the requests in flight: passages taken from the source before the first is done
 
 
 class Generated(NamedTuple):
@@ -67,50 +63,16 @@ class ScenarioGenerator:
 
     def generate(self, passages: Iterable[Passage]) -> Iterator[Generated]:
         """One result a passage, in order, as they come; a bounded number is worked on ahead."""
-        remaining = iter(passages)
-        ahead = _AHEAD * self._llm.profile.concurrency
-        waiting: deque[tuple[Passage, Future[ScenarioRecord]]] = deque()
-
-        def fill() -> None:
-            for passage in islice(remaining, ahead - len(waiting)):
-                waiting.append((passage, self._submitted(passage)))
-
-        fill()
-        while waiting:
-            passage, future = waiting.popleft()
-            try:
-                yield Generated(passage, future.result(), None)
-            except GenerationError as error:
-                yield Generated(passage, None, error)
-            except CancelledError:
-                interrupted = GenerationError(
-                    "The run was interrupted", "Run the same command again to go on"
-                )
-                yield Generated(passage, None, interrupted)
-            fill()
+        for passage, record, error in answers_ahead(self._llm, passages, self._record):
+            yield Generated(passage, record, error)
 
     def notes(self) -> list[str]:
         """What a report should say: why answers are missing."""
-        usage = self.usage
-        told = [f"{count} requests to the LLM failed: {what}." for what, count in usage.errors.items()]
-        if usage.cut:
-            told.append(
-                f"{usage.cut} passages were cut for the LLM, since its context does not hold them; serve it "
-                "with a longer one, or use smaller chunks."
-            )
-        return told
+        return usage_notes(self.usage)
 
     def close(self) -> None:
         """Close the client; what is being asked is given up."""
         self._llm.close()
-
-    def _submitted(self, passage: Passage) -> Future[ScenarioRecord]:
-        try:
-            return self._llm.submit(self._record(passage))
-        except EndpointError:  # closed: the run was interrupted
-            gone: Future[ScenarioRecord] = Future()
-            gone.cancel()
-            return gone
 
     async def _record(self, passage: Passage) -> ScenarioRecord:
         text = passage.encoder_text

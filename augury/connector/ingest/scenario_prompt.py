@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from ...models.llm.answer import object_in
 from ...models.llm.chat import Chat
 from ...schemas.document import digest
 from ...schemas.profile import GenerationProfile
@@ -139,11 +140,9 @@ def parse_analysis(text: str) -> Analysis:
     Raises:
         ValueError: it is no such object, with the reason.
     """
-    start, end = text.find("{"), text.rfind("}")
-    if start < 0 or end < start:
-        raise ValueError("it holds no JSON object")
+    found = object_in(text)
     try:
-        return Analysis.model_validate_json(text[start : end + 1], extra="ignore")
+        return Analysis.model_validate_json(found, extra="ignore")
     except ValidationError as error:
         raise ValueError(f"it is not the JSON object asked for ({_problems(error.errors())})") from error
 

@@ -4,36 +4,48 @@ from __future__ import annotations
 
 import csv
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
 from ...errors import DocumentError, SourceError
 from .fields import Fields, check_columns, document_from_record
-from .source import Item
+from .source import Item, Row
 from .text_file import NAME_ENCODING, decoded, open_lines, printable, undecodable
 
 _LARGEST = 2**63
 _MAX_CELL = 64 * 2**20  # a quote that is never closed must not swallow a whole collection
 
 
+Check = Callable[[list[str], str], None]
+"""Raises ``SourceError`` for a header (and the name of its file) that can give nothing."""
+
+
 def read_csv(path: Path, fields: Fields, encoding: str) -> Iterator[Item]:
     """Read a file, gzip-compressed if its name ends in ``.gz``; tabs part the cells of a ``.tsv``."""
-    delimiter = "\t" if ".tsv" in [suffix.lower() for suffix in path.suffixes[-2:]] else ","
-    with open_lines(path, encoding) as lines:
-        yield from _items(lines, printable(str(path)), delimiter, fields, encoding)
+    rows = csv_rows(path, encoding, lambda header, name: check_columns(header, fields, name))
+    return (_item(row, fields) for row in rows)
 
 
 def read_csv_stream(stream: IO[bytes], fields: Fields, encoding: str) -> Iterator[Item]:
     """Read comma-separated standard input."""
     with decoded(stream, "stdin", encoding) as lines:
-        yield from _items(lines, "stdin", ",", fields, encoding)
+        rows = _rows(lines, "stdin", ",", encoding, lambda header, name: check_columns(header, fields, name))
+        yield from (_item(row, fields) for row in rows)
 
 
-def _items(lines: Iterable[str], name: str, delimiter: str, fields: Fields, encoding: str) -> Iterator[Item]:
+def csv_rows(path: Path, encoding: str, check: Check) -> Iterator[Row]:
+    """The rows of a file as text by column, of whatever columns."""
+    delimiter = "\t" if ".tsv" in [suffix.lower() for suffix in path.suffixes[-2:]] else ","
+    with open_lines(path, encoding) as lines:
+        yield from _rows(lines, printable(str(path)), delimiter, encoding, check)
+
+
+def _rows(lines: Iterable[str], name: str, delimiter: str, encoding: str, check: Check) -> Iterator[Row]:
     csv.field_size_limit(max(csv.field_size_limit(), _MAX_CELL))
     reader = csv.reader(lines, delimiter=delimiter, strict=True)
-    header = _header(reader, name, fields, encoding)
+    header = _header(reader, name, encoding)
+    check(header, name)
     while True:
         number = reader.line_num + 1
         source = f"{name}:{number}"
@@ -49,10 +61,10 @@ def _items(lines: Iterable[str], name: str, delimiter: str, fields: Fields, enco
         if cells is None:
             return
         if cells:
-            yield _item(cells, header, source, fields, encoding)
+            yield _row(cells, header, source, encoding)
 
 
-def _header(reader: Iterator[list[str]], name: str, fields: Fields, encoding: str) -> list[str]:
+def _header(reader: Iterator[list[str]], name: str, encoding: str) -> list[str]:
     try:
         header = next((cells for cells in reader if cells), [])
     except csv.Error as error:
@@ -70,11 +82,10 @@ def _header(reader: Iterator[list[str]], name: str, fields: Fields, encoding: st
         )
     if twice := sorted({column for column in header if header.count(column) > 1}):
         raise SourceError(f"{name} has two columns called {twice[0]!r}", "Rename one of them")
-    check_columns(header, fields, name)
     return header
 
 
-def _item(cells: list[str], header: list[str], source: str, fields: Fields, encoding: str) -> Item:
+def _row(cells: list[str], header: list[str], source: str, encoding: str) -> Row:
     if problem := undecodable("".join(cells), encoding):
         return DocumentError(f"{source} cannot be decoded: {problem}", NAME_ENCODING, source=source)
     if len(cells) != len(header):
@@ -83,7 +94,14 @@ def _item(cells: list[str], header: list[str], source: str, fields: Fields, enco
             "Put cells that contain separators, quotes or line breaks in double quotes",
             source=source,
         )
-    document = document_from_record(dict(zip(header, cells, strict=True)), fields, source)
+    return source, dict(zip(header, cells, strict=True))
+
+
+def _item(row: Row, fields: Fields) -> Item:
+    if isinstance(row, DocumentError):
+        return row
+    source, record = row
+    document = document_from_record(record, fields, source)
     if isinstance(document, DocumentError):
         return document
     return document.model_copy(

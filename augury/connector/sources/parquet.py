@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...errors import DocumentError, SourceError
+from .csv_file import Check
 from .fields import Fields, check_columns, document_from_record
-from .source import Item
+from .source import Item, Row
 from .text_file import describe, printable
 
 if TYPE_CHECKING:
@@ -21,16 +22,22 @@ _ROWS = 256
 
 def read_parquet(path: Path, fields: Fields) -> Iterator[Item]:
     """Read a file row by row. Raises ``SourceError`` when it is no Parquet or damaged."""
+    for row in parquet_rows(path, lambda names, name: check_columns(names, fields, name)):
+        yield row if isinstance(row, DocumentError) else document_from_record(row[1], fields, row[0])
+
+
+def parquet_rows(path: Path, check: Check) -> Iterator[Row]:
+    """The rows of a file by column, of whatever columns."""
     with _opened(path) as file:
         names = file.schema_arrow.names
         if len(set(names)) < len(names):
             raise SourceError(f"{path} has two columns of the same name", "Rename one of them")
-        check_columns(names, fields, str(path))
+        check(names, str(path))
         name, number = printable(str(path)), 0
         for batch in file.iter_batches(batch_size=_ROWS):
             for position in range(batch.num_rows):
                 number += 1
-                yield _item(batch, position, f"{name}:{number}", fields)
+                yield _row(batch, position, f"{name}:{number}")
 
 
 def count_rows(path: Path) -> int:
@@ -39,7 +46,7 @@ def count_rows(path: Path) -> int:
         return int(file.metadata.num_rows)
 
 
-def _item(batch: pa.RecordBatch, position: int, source: str, fields: Fields) -> Item:
+def _row(batch: pa.RecordBatch, position: int, source: str) -> Row:
     try:
         record = {
             name: column[position].as_py()
@@ -49,7 +56,7 @@ def _item(batch: pa.RecordBatch, position: int, source: str, fields: Fields) -> 
         return DocumentError(
             f"{source} has a value that cannot be read: {error}", "Mend or leave out this row", source=source
         )
-    return document_from_record(record, fields, source)
+    return source, record
 
 
 @contextmanager

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from ...errors import DocumentError, SourceError
 from ...schemas.document import Document
 
 Item = Document | DocumentError
 """A document, or why one cannot be used. The error is yielded, so that the others go on."""
+Row = tuple[str, dict[str, Any]] | DocumentError
+"""A record of any shape with its place (``file:line``), or why it cannot be read."""
 
 
 class Source:

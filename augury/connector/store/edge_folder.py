@@ -28,6 +28,11 @@ _SHARD_NEW = "shard.new"
 _OURS = {_METADATA, _METADATA_NEW, _LOCK, _SHARD, _SHARD_NEW}
 
 
+def is_index_folder(path: Path) -> bool:
+    """Whether an index was begun in this folder."""
+    return any((path / name).exists() for name in (_METADATA, _SHARD))
+
+
 class EdgeFolder:
     """``EdgeFolder(path, create=True)``: the folder, locked until ``release``.
 
@@ -58,9 +63,9 @@ class EdgeFolder:
             raise IndexNotFound(
                 f"{path} is a file, not the folder of an index", "Name the folder of the index"
             )
-        held = {entry.name for entry in path.iterdir()} if path.exists() else set()
-        if held & {_METADATA, _SHARD}:
+        if is_index_folder(path):
             return
+        held = {entry.name for entry in path.iterdir()} if path.exists() else set()
         if not create:
             what = "is not an index" if path.exists() else "does not exist"
             raise IndexNotFound(

@@ -45,3 +45,12 @@ def open_store(where: str | Path, *, create: bool, api_key: str | None = None) -
     from .edge import EdgeStore
 
     return EdgeStore(Path(where), create=create)
+
+
+def holds_index(where: str | Path) -> bool:
+    """Whether a place is a collection's address or the folder of an embedded index; nothing is opened."""
+    if str(where).startswith(("http://", "https://")):
+        return True
+    from .edge_folder import is_index_folder
+
+    return is_index_folder(Path(where))

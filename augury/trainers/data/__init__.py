@@ -1,0 +1,1 @@
+"""Training data: files of any usual format in, ``TrainingRecord`` out."""
