@@ -142,7 +142,7 @@ class QdrantRest(ThreadingHTTPServer):
         return _DONE
 
     def _query(self, name: str, body: dict[str, Any]) -> list[Any]:
-        asked = [models.QueryRequest(**each) for each in body["searches"]]
+        asked = [models.QueryRequest(**_without_params(each)) for each in body["searches"]]
         return [found.model_dump(mode="json") for found in self._local.query_batch_points(name, asked)]
 
     def _check_filters(self, name: str, body: dict[str, Any]) -> None:
@@ -168,6 +168,12 @@ _ROUTES = {
     ("POST", "/points/delete"): "_delete",
     ("POST", "/points/query/batch"): "_query",
 }
+
+
+def _without_params(stage: dict[str, Any]) -> dict[str, Any]:
+    """A search as local mode takes it: it compares every vector, and warns of parameters that say how."""
+    inner = [_without_params(each) for each in stage.get("prefetch") or ()]
+    return {**stage, "params": None, "prefetch": inner or None}
 
 
 def _filtered(part: Any, inside: bool = False) -> Iterator[str]:
@@ -202,6 +208,8 @@ class _Handler(BaseHTTPRequestHandler):
                 raise Refusal(403, "forbidden")
             with server.lock:
                 content["result"] = server.answer(self.command, path, json.loads(body or b"{}"))
+        except ValueError as error:  # of local mode
+            status, content = 400, {"status": {"error": f"Wrong input: {error}"}, "time": 0.0}
         except Refusal as refusal:
             status, content = refusal.status, {"status": {"error": str(refusal)}, "time": 0.0}
         if path == "/" and status == 200:
