@@ -73,6 +73,8 @@ class QdrantRest(ThreadingHTTPServer):
         name, rest = found[1], found[2] or ""
         if rest == "" and method == "PUT":
             return self._make(name, body)
+        if rest == "" and method == "DELETE" and name not in self.made:
+            return False
         if name not in self.made:
             raise Refusal(404, f"Not found: Collection `{name}` doesn't exist!")
         self._check_filters(name, body)
@@ -117,7 +119,10 @@ class QdrantRest(ThreadingHTTPServer):
     def _retrieve(self, name: str, body: dict[str, Any]) -> list[Any]:
         asked = models.PointRequest(**body)
         found = self._local.retrieve(
-            name, asked.ids, with_payload=asked.with_payload, with_vectors=asked.with_vector or False
+            name,
+            asked.ids,
+            with_payload=True if asked.with_payload is None else asked.with_payload,
+            with_vectors=asked.with_vector or False,
         )
         return [record.model_dump(mode="json") for record in found]
 

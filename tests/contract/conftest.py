@@ -13,11 +13,12 @@ from augury.connector.store.base import Store
 from augury.connector.store.connect import connect
 from augury.schemas.connection import Connection
 from tests.contract.stores import EdgeStores, ServerStores, StoreFactory
+from tests.qdrant_grpc import qdrant_grpc
 from tests.qdrant_rest import qdrant_rest
 from tests.real_qdrant import RealQdrant
 
 
-@pytest.fixture(params=["edge", "memory", "rest", "server", "server-grpc"])
+@pytest.fixture(params=["edge", "memory", "rest", "grpc", "server", "server-grpc"])
 def store_factory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[StoreFactory]:
     """Every engine in turn; a real server, over both of its interfaces, where there is one."""
     factory: StoreFactory
@@ -29,6 +30,9 @@ def store_factory(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[St
         elif request.param == "rest":
             server = opened.enter_context(qdrant_rest())
             factory = ServerStores("rest", connect(server.url, Connection()))
+        elif request.param == "grpc":
+            server, port = opened.enter_context(qdrant_grpc())
+            factory = ServerStores("grpc", connect(server.url, Connection(grpc_port=port)))
         else:
             real: RealQdrant = request.getfixturevalue("real_qdrant")
             client = connect(real.url, real.connection(grpc=request.param == "server-grpc"))

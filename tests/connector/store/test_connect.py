@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import grpc
 import pytest
 import trustme
 from pydantic import SecretStr
-from qdrant_client import grpc as messages
 
 import augury
 from augury.connector.store.connect import connect, is_loopback
@@ -20,6 +17,7 @@ from augury.connector.store.locate import open_store
 from augury.connector.store.server import ServerStore
 from augury.errors import StoreError, UsageError
 from augury.schemas.connection import Connection
+from tests.qdrant_grpc import qdrant_grpc
 from tests.qdrant_rest import QdrantRest, qdrant_rest
 
 KEY = "secret-key"
@@ -122,31 +120,17 @@ def test_a_file_that_is_no_certificate(tmp_path: Path) -> None:
             connect("https://localhost", Connection(ca_cert=tmp_path / name))
 
 
-class Health(messages.QdrantServicer):
-    """Says what it is, as the gRPC port of a Qdrant server does, to whoever asks without a key."""
-
-    title = "qdrant - vector search engine"
-
-    def HealthCheck(self, request: Any, context: Any) -> Any:
-        assert "api-key" not in dict(context.invocation_metadata())
-        return messages.HealthCheckReply(title=self.title, version="1.19.1")
-
-
-@pytest.fixture
-def grpc_port() -> Iterator[int]:
-    running = grpc.server(ThreadPoolExecutor(1))
-    messages.add_QdrantServicer_to_server(Health(), running)
-    port = running.add_insecure_port("127.0.0.1:0")
-    running.start()
-    yield port
-    running.stop(None).wait()
-
-
-def test_grpc_is_taken_where_a_qdrant_answers(server: QdrantRest, grpc_port: int) -> None:
-    asked = {"gRPC": grpc_port, "REST": server.server_port}
-    for wire, port in asked.items():
-        store = ServerStore(server.url, "kb", Connection(grpc_port=port, api_key=SecretStr(KEY)))
-        assert store.wire == wire
+def test_grpc_is_taken_where_a_qdrant_answers() -> None:
+    with qdrant_grpc() as (server, grpc_port):
+        server.key = KEY
+        for port, wire in ((grpc_port, "gRPC"), (server.server_port, "REST"), (0, "REST")):
+            store = ServerStore(server.url, "kb", Connection(grpc_port=port, api_key=SecretStr(KEY)))
+            assert store.wire == wire
+            assert not store.exists()
+            store.close()
+        store = ServerStore(server.url, "kb", Connection(grpc_port=grpc_port, api_key=SecretStr("other")))
+        with pytest.raises(StoreError, match="denied access"):
+            store.exists()
         store.close()
 
 

@@ -30,9 +30,13 @@ def server() -> Iterator[QdrantRest]:
 
 
 def opened(where: str | Path, **choices: Any) -> augury.Index:
-    profile = Profile(**choices) if choices else None
-    models = {"hypencoder": ExactReranker()} if "hypencoder" in choices else {}
-    return augury.open(where, profile=profile, dense=HashingDense(), sparse=HashingSparse(), **models)
+    return augury.open(
+        where,
+        profile=Profile(**choices) if choices else None,
+        dense=HashingDense(),
+        sparse=HashingSparse(),
+        hypencoder=ExactReranker() if "hypencoder" in choices else None,
+    )
 
 
 def made(server: QdrantRest, **choices: Any) -> dict[str, Any]:
