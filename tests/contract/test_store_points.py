@@ -273,7 +273,7 @@ BAD: dict[str, tuple[int | str | Any, dict[str, Any], Any]] = {
     "boolean id": (True, _dense(ONES), {}),
     "float id": (7.0, _dense(ONES), {}),
     "payload nan": (7, _dense(ONES), {"a": [float("nan")]}),
-    "payload integer": (7, _dense(ONES), {"a": {"b": 2**64}}),
+    "payload integer": (7, _dense(ONES), {"a": {"b": 2**63}}),
     "payload key": (7, _dense(ONES), {1: "a"}),
     "payload object": (7, _dense(ONES), {"a": object()}),
     "payload surrogate": (7, _dense(ONES), {"a": "\ud800"}),

@@ -87,8 +87,8 @@ def of_no_use(storage: StorageProfile) -> tuple[str, ...]:
     chosen = [f"{name} {value}" for name, value in storage.made_with.items() if value != usual[name]]
     if not chosen:
         return ()
-    listed = ", ".join(chosen)
-    return (f"The embedded engine reads whole vectors from files on this machine: {listed} changes nothing.",)
+    what = "The embedded engine reads whole vectors from files on this machine"
+    return (f"{what}, and has no use for {', '.join(chosen)}.",)
 
 
 def to_index(field: str, kind: IndexKind, *, tenant: bool = False) -> edge.UpdateOperation:

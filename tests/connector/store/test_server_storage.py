@@ -164,7 +164,7 @@ def test_the_embedded_engine_says_what_it_has_no_use_for(tmp_path: Path) -> None
     storage = StorageProfile(mode="disk", shards=3)
     with opened(tmp_path / "i", storage=storage) as index:
         notes = index.ingest(DOCUMENTS).notes
-        assert len(notes) == 1 and "storage disk, shards 3 changes nothing" in notes[0]
+        assert len(notes) == 1 and "no use for storage disk, shards 3" in notes[0]
         assert not index.ingest(DOCUMENTS).notes
     with opened(tmp_path / "plain") as index:
         assert not index.ingest(DOCUMENTS).notes
