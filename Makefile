@@ -1,6 +1,6 @@
 # make demo      the environment, the starter models, and the main job on the sample collection
 # make test      the environment and all tests
-# make check     the gate: lint, format, types, import arrows
+# make check     the gate: lint, format, types, import arrows, Docker files
 # make llm       a small LLM behind vLLM on the CPU, at http://127.0.0.1:8000/v1, until Ctrl-C
 # make test-llm  the tests that need that LLM; they start it themselves
 VENV ?= .venv
@@ -58,6 +58,8 @@ check: $(INSTALLED)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/make_cli_reference.py --check
+	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker/compose.yaml
+	$(BIN)/hadolint docker/Dockerfile
 
 fmt: $(INSTALLED)
 	$(BIN)/ruff check --fix .

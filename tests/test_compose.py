@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,12 +18,13 @@ import pytest
 import yaml
 
 COMPOSE = Path(__file__).parents[1] / "docker/compose.yaml"
+DOCKERFILE = COMPOSE.with_name("Dockerfile").read_text(encoding="utf-8")
 
 
 def filled(value: Any, settings: dict[str, str]) -> Any:
-    """The value with its ``${NAME:-default}`` filled in."""
+    """The value with its ``${NAME:-default}`` and ``${NAME:?reason}`` filled in."""
     if isinstance(value, str):
-        return re.sub(r"\$\{(\w+):-([^}]*)\}", lambda found: settings.get(found[1], found[2]), value)
+        return re.sub(r"\$\{(\w+):([-?])([^}]*)\}", lambda found: _setting(found, settings), value)
     if isinstance(value, list):
         return [filled(item, settings) for item in value]
     if isinstance(value, dict):
@@ -29,26 +32,89 @@ def filled(value: Any, settings: dict[str, str]) -> Any:
     return value
 
 
+def _setting(found: re.Match[str], settings: dict[str, str]) -> str:
+    name, kind, text = found.groups()
+    if kind == "?":
+        assert "export QDRANT_API_KEY" in text
+        return settings.get(name, f"required {name}")
+    return settings.get(name, text)
+
+
 def services(**settings: str) -> Any:
     return filled(yaml.safe_load(COMPOSE.read_text(encoding="utf-8")), settings)["services"]
+
+
+NODES = ["qdrant-1", "qdrant-2", "qdrant-3"]
 
 
 def test_qdrant_alone_comes_without_a_profile() -> None:
     found = services()
     assert [name for name, service in found.items() if "profiles" not in service] == ["qdrant"]
-    assert found["vllm"]["profiles"] == ["vllm"]
+    assert {name: found[name]["profiles"] for name in (*NODES, "vllm", "augury")} == {
+        **{name: ["cluster"] for name in NODES},
+        "vllm": ["vllm"],
+        "augury": ["augury"],
+    }
 
 
 def test_every_image_is_pinned_and_every_volume_declared() -> None:
     volumes = yaml.safe_load(COMPOSE.read_text(encoding="utf-8"))["volumes"]
-    for service in services().values():
-        assert re.search(r":v\d+\.\d+\.\d+$", service["image"])
-        assert {volume.split(":")[0] for volume in service["volumes"]} <= volumes.keys()
+    for name, service in services().items():
+        if name != "augury":
+            assert re.search(r":v\d+\.\d+\.\d+$", service["image"])
+        named = {volume.split(":")[0] for volume in service["volumes"]}
+        assert {volume for volume in named if not volume.startswith(".")} <= volumes.keys()
+    for image in re.findall(r"^ARG PYTHON=(.*)$", DOCKERFILE, re.MULTILINE):
+        assert re.fullmatch(r"\d+\.\d+\.\d+-slim-\w+", image)
+    assert re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE) == ["python:${PYTHON}"] * 2
 
 
 def test_nothing_is_open_to_other_machines() -> None:
-    ports = [port for service in services().values() for port in service["ports"]]
-    assert sorted(ports) == ["127.0.0.1:6333:6333", "127.0.0.1:6334:6334", "127.0.0.1:8000:8000"]
+    ports = [port for service in services().values() for port in service.get("ports", [])]
+    assert len(ports) == 2 + 2 * len(NODES) + 1
+    assert all(re.fullmatch(r"127\.0\.0\.1:\d+:\d+", port) for port in ports)
+    assert len({port.split(":")[1] for port in ports}) == len(ports)
+
+
+def test_a_server_needs_a_key_and_is_asked_for_its_health() -> None:
+    found = services()
+    for name in ("qdrant", *NODES):
+        assert found[name]["environment"]["QDRANT__SERVICE__API_KEY"] == "required QDRANT_API_KEY"
+    for name in ("qdrant", *NODES, "vllm"):
+        assert found[name]["healthcheck"]["retries"] > 0
+        assert found[name]["restart"] == "unless-stopped"
+
+
+def test_a_cluster_begins_with_its_first_node() -> None:
+    found = services()
+    for name in NODES:
+        _, *flags = found[name]["command"]
+        given = dict(zip(flags[::2], flags[1::2], strict=True))
+        assert given["--uri"] == f"http://{name}:6335"
+        assert given.get("--bootstrap") == (None if name == NODES[0] else f"http://{NODES[0]}:6335")
+        assert found[name]["environment"]["QDRANT__CLUSTER__ENABLED"] == "true"
+        if name != NODES[0]:
+            assert found[name]["depends_on"] == {NODES[0]: {"condition": "service_healthy"}}
+
+
+def test_the_image_runs_as_nobody_in_particular_and_fetches_from_no_named_host() -> None:
+    last = DOCKERFILE.rpartition("FROM ")[2]
+    user = re.findall(r"^USER (.*)$", last, re.MULTILINE)
+    assert user == ["10001"] and last.index("USER") < last.index("ENTRYPOINT")
+    for text in (DOCKERFILE, COMPOSE.read_text(encoding="utf-8")):
+        assert not re.search(r"https://|[\w-]+\.(io|com|org|ai)/", text.replace("/var/lib", ""))
+
+
+def test_the_docker_files_pass_their_linters() -> None:
+    for command in (
+        ["check-jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE)],
+        ["hadolint", str(COMPOSE.with_name("Dockerfile"))],
+    ):
+        linter = shutil.which(command[0], path=str(Path(sys.executable).parent))
+        if linter is None:
+            pytest.skip(f"no {command[0]}: pip install 'augury[check]'")
+        ended = subprocess.run([linter, *command[1:]], capture_output=True, text=True, timeout=60)
+        assert ended.returncode == 0, ended.stdout
 
 
 def test_the_llm_is_chosen_and_scaled_by_settings() -> None:

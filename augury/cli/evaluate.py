@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .opening import open_for_search, parsed_filter, split_models
-from .options import dataset_options, llm_options, search_options
+from .options import dataset_options, llm_options, search_options, server_options
 from .settings import Settings
 from .show_evaluation import show_ablation, show_evaluation
 from .terminal import console, echo_json, json_option, plain, progress
@@ -41,6 +41,7 @@ _OUTPUT = click.Path(dir_okay=False, writable=True, path_type=Path)
 @dataset_options
 @search_options
 @llm_options
+@server_options
 @click.option("--ablate", "ablation", is_flag=True, help="Measure each part of a search, and all together.")
 @click.option("--depth", type=click.IntRange(1, 10_000), help="Documents kept of a search  [default: 100]")
 @click.option("--limit-queries", type=click.IntRange(1), metavar="N", help="Only the first N queries.")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from .options import typed_fields
+from .options import connection, server_options, typed_fields
 from .terminal import console, echo_json, json_option, plain, progress
 
 if TYPE_CHECKING:
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("where", metavar="INDEX")
+@server_options
 @json_option
 def status(where: str, as_json: bool) -> None:
     """Say what INDEX holds and what it was made with.
@@ -25,7 +26,7 @@ def status(where: str, as_json: bool) -> None:
     """
     from .. import open as open_index
 
-    with open_index(where, create=False) as index:
+    with open_index(where, create=False, connection=connection()) as index:
         found = index.status()
     if as_json:
         echo_json(found.model_dump(mode="json"))
@@ -54,6 +55,8 @@ def status(where: str, as_json: bool) -> None:
         f"{profile.tuned.after:.3f} after"
         if profile.tuned
         else "",
+        "tenants": f"told apart by {profile.tenant}" if profile.tenant else "",
+        "storage": _storage(profile),
         "filter fields": ", ".join(f"{name} ({kind})" for name, kind in found.payload_indexes.items()),
         "on disk": f"{found.bytes_on_disk / 2**20:,.1f} MiB" if found.bytes_on_disk is not None else "",
         "unfinished": f"refold to alpha {found.unfinished_refold:g}; finish it with augury refold"
@@ -79,6 +82,13 @@ def _searches(profile: Profile) -> str:
     return "; ".join(part for part in parts if part)
 
 
+def _storage(profile: Profile) -> str:
+    """What differs from the usual way of keeping a collection."""
+    usual = type(profile.storage)().made_with
+    chosen = {name: value for name, value in profile.storage.made_with.items() if value != usual[name]}
+    return ", ".join(f"{name} {value}" for name, value in chosen.items())
+
+
 @click.command(short_help="Give an index another alpha, without encoder or LLM.")
 @click.argument("where", metavar="INDEX")
 @click.option(
@@ -88,6 +98,7 @@ def _searches(profile: Profile) -> str:
     help="The new weight of the passage against its scenarios.",
 )
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@server_options
 @json_option
 def refold(where: str, alpha: float, quiet: bool, as_json: bool) -> None:
     """Give INDEX another alpha, from its own vectors: no encoder and no LLM runs.
@@ -97,7 +108,7 @@ def refold(where: str, alpha: float, quiet: bool, as_json: bool) -> None:
     """
     from .. import open as open_index
 
-    with open_index(where, create=False) as index:
+    with open_index(where, create=False, connection=connection()) as index:
         before = index.profile.scenarios.alpha
         total = index.store.count()
         with progress("Refolding", total, quiet=quiet or as_json) as advance:
@@ -113,6 +124,7 @@ def refold(where: str, alpha: float, quiet: bool, as_json: bool) -> None:
 @click.command("filter-field", short_help="Index metadata fields for filters.")
 @click.argument("where", metavar="INDEX")
 @click.argument("fields", nargs=-1, required=True, metavar="FIELD:TYPE...")
+@server_options
 @json_option
 def filter_field(where: str, fields: tuple[str, ...], as_json: bool) -> None:
     """Make payload indexes for metadata fields of INDEX, so that filters by them need not read every
@@ -124,7 +136,7 @@ def filter_field(where: str, fields: tuple[str, ...], as_json: bool) -> None:
     from .. import open as open_index
 
     wanted = typed_fields(fields)
-    with open_index(where, create=False) as index:
+    with open_index(where, create=False, connection=connection()) as index:
         index.add_filter_fields(wanted)
         indexes = dict(index.status().payload_indexes)
     if as_json:

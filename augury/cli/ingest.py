@@ -10,12 +10,15 @@ import click
 from ..schemas.scenario import ScenarioField
 from .options import (
     chunk_options,
+    connection,
     llm_options,
     run_options,
+    server_options,
     set_chunk,
     set_given,
     set_llm,
     source_options,
+    storage_options,
     typed_fields,
 )
 from .terminal import console, echo_json, json_option, plain, progress
@@ -71,9 +74,16 @@ if TYPE_CHECKING:
     metavar="FIELD:TYPE",
     help="Index a metadata field for filters, as year:integer. Repeatable.",
 )
+@click.option(
+    "--tenant-field",
+    metavar="FIELD",
+    help="The metadata field that says whose a document is; every search is then one tenant's.",
+)
+@storage_options
 @click.option("--sync", is_flag=True, help="Afterwards delete documents that SOURCE no longer has.")
 @click.option("--repair", is_flag=True, help="Also redo passages whose scenarios are missing.")
 @run_options
+@server_options
 @json_option
 def ingest(
     source: str,
@@ -105,6 +115,8 @@ def ingest(
     augury ingest corpus/ --to my-index --chunk none --scenarios scenarios.jsonl
     augury ingest corpus/ --to my-index --hypencoder jfkback/hypencoder.6_layer
     augury ingest corpus/ --to my-index --scenarios llm --llm-url http://localhost:8000/v1
+    augury ingest corpus/ --to https://qdrant.example.org:6333/kb --storage disk --quantization int8
+    augury ingest mails.jsonl --to my-index --tenant-field customer
     zcat dump.jsonl.gz | augury ingest - --to http://localhost:6333/kb --json
     """
     from .. import open as open_index
@@ -113,7 +125,11 @@ def ingest(
     fields = Fields(id=id_field, text=text_field, title=title_field)
     documents = open_source(source, fields=fields, encoding=encoding, format=kind)
     with (
-        open_index(where, profile=lambda profile: chosen(profile, filter_fields, **choices)) as index,
+        open_index(
+            where,
+            profile=lambda profile: chosen(profile, filter_fields, **choices),
+            connection=connection(),
+        ) as index,
         progress("Ingesting", documents.total, quiet=quiet or as_json) as advance,
     ):
         report = index.ingest(
@@ -161,6 +177,12 @@ def chosen(
     llm_model: str | None,
     llm_concurrency: int | None,
     llm_timeout: float | None,
+    tenant_field: str | None,
+    storage: str | None,
+    shards: int | None,
+    replicas: int | None,
+    write_consistency: int | None,
+    quantization: str | None,
     **chunking: Any,
 ) -> Profile:
     """The profile with what the command line says; what it leaves out stays as it is."""
@@ -175,6 +197,15 @@ def chosen(
     set_given(changes["scenarios"], alpha=alpha, fields=_fields(scenario_fields))
     set_given(changes["generation"], needs=needs)
     changes["indexes"].update(typed_fields(filter_fields))
+    set_given(changes, tenant=tenant_field)
+    set_given(
+        changes["storage"],
+        mode=storage,
+        shards=shards,
+        replicas=replicas,
+        write_consistency=write_consistency,
+        quantization=quantization,
+    )
     _set_hypencoder(changes, hypencoder, hypencoder_reads)
     return type(profile).model_validate(changes)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from ..errors import FilterError
-from .options import set_llm
+from .options import connection, set_llm
 from .settings import Settings
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def open_for_search(
                 changes["hypencoder"] = {"model": whole_path(hypencoder), "reads": "dense"}
         return type(profile).model_validate(changes)
 
-    with open_index(where, create=False, profile=chosen, rules=rules) as index:
+    with open_index(where, create=False, profile=chosen, connection=connection(), rules=rules) as index:
         if rules and settings.expand is None and index.profile.expansion.mode == "off":
             settings.expand = "rules"
         yield index

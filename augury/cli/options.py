@@ -10,11 +10,13 @@ import click
 
 from ..errors import AuguryError
 from ..schemas.collection import IndexKind
+from ..schemas.connection import Connection
 from .settings import Settings
 
 MOST_HITS = 10_000
 _FILE = click.Path(dir_okay=False, path_type=Path)
 F = TypeVar("F", bound=Callable[..., Any])
+_CONNECTION = "augury.connection"
 
 
 def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
@@ -37,6 +39,56 @@ def _read_as_set(ctx: click.Context, parameter: click.Parameter, value: str | No
         raise click.BadParameter(str(error), ctx, parameter) from error
     return getattr(settings, str(parameter.name))
 
+
+def _remember(ctx: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Keep an option of ``server_options`` for ``connection``."""
+    ctx.meta.setdefault(_CONNECTION, {})[parameter.name] = value
+
+
+def connection() -> Connection:
+    """How ``server_options`` of the command under way say that a server is reached."""
+    given = click.get_current_context().meta.get(_CONNECTION, {})
+    return Connection(**{name: value for name, value in given.items() if value is not None})
+
+
+server_options = _all(
+    click.option(
+        "--timeout",
+        "timeout_s",
+        type=click.IntRange(1),
+        envvar="QDRANT_TIMEOUT",
+        metavar="SECONDS",
+        help="How long a Qdrant server may take for one request  [default: 60]",
+        callback=_remember,
+        expose_value=False,
+    ),
+    click.option(
+        "--grpc-port",
+        type=click.IntRange(0, 65535),
+        envvar="QDRANT_GRPC_PORT",
+        metavar="PORT",
+        help="Where its gRPC answers; 0 for REST only  [default: 6334 where REST is at 6333]",
+        callback=_remember,
+        expose_value=False,
+    ),
+    click.option(
+        "--ca-cert",
+        type=_FILE,
+        envvar="QDRANT_CA_CERT",
+        help="A PEM file of the authority that signed its certificate.",
+        callback=_remember,
+        expose_value=False,
+    ),
+    click.option(
+        "--insecure-api-key",
+        is_flag=True,
+        envvar="AUGURY_INSECURE_API_KEY",
+        help="Send the key of QDRANT_API_KEY over http to another machine.",
+        callback=_remember,
+        expose_value=False,
+    ),
+)
+"""How a Qdrant server is reached: read by ``connection``."""
 
 source_options = _all(
     click.option("--id-field", help="Field that holds a record's id  [default: _id, id or doc_id]"),
@@ -87,6 +139,15 @@ _FILTERED = (
         "--where", "clauses", multiple=True, metavar="KEY=VALUE", help="Condition on metadata. Repeatable."
     ),
     click.option("--filter", "filter_json", metavar="JSON", help="A Qdrant filter as JSON."),
+    click.option(
+        "--tenant", metavar="VALUE", help="Whose documents to search, in an index of several tenants."
+    ),
+    click.option(
+        "--exact",
+        is_flag=True,
+        default=None,
+        help="Compare every vector, even where a server has a graph that answers sooner.",
+    ),
 )
 _RERANKED = (
     click.option(
@@ -163,6 +224,28 @@ tuning_options = _all(
     *_EXPANDED,
 )
 """What tuning may use beside the index: fields of ``Settings`` and what opens the index, as above."""
+
+storage_options = _all(
+    click.option(
+        "--storage",
+        type=click.Choice(["memory", "disk"]),
+        help="Where a server keeps what searches read  [default: memory]",
+    ),
+    click.option(
+        "--quantization",
+        type=click.Choice(["none", "int8", "binary", "product"]),
+        help="Smaller vectors that a server searches first; the whole ones have the last word.",
+    ),
+    click.option("--shards", type=click.IntRange(1), help="Into how many parts a cluster splits the index."),
+    click.option("--replicas", type=click.IntRange(1), help="How many copies of each it keeps."),
+    click.option(
+        "--write-consistency",
+        type=click.IntRange(1),
+        help="How many copies must have a write before it counts.",
+    ),
+)
+"""How a server keeps a new index: ``storage``, ``quantization``, ``shards``, ``replicas``,
+``write_consistency``."""
 
 dataset_options = _all(
     click.option(

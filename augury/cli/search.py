@@ -9,7 +9,7 @@ import click
 
 from ..errors import AuguryError
 from .opening import open_for_search, parsed_filter, split_models
-from .options import MOST_HITS, llm_options, search_options
+from .options import MOST_HITS, llm_options, search_options, server_options
 from .settings import Settings
 from .show import show
 from .terminal import echo_json, error_json, json_option
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 )
 @search_options
 @llm_options
+@server_options
 @click.option("--passages", is_flag=True, help="One hit per passage instead of per document.")
 @click.option("--explain", is_flag=True, help="Say where each stage put each hit, the plan, and timings.")
 @json_option
@@ -52,6 +53,7 @@ def search(
     augury search my-index "tax on a second flat" --where 'year>=2020' --where country=France
     augury search my-index "turbulent flow" --branches dense -n 100 --json
     augury search my-index "turbulent flow" --explain
+    augury search their-index "my invoice" --tenant acme
     augury search my-index "tired all day" --rerank 50 --cross-encoder cross-encoder/ms-marco-MiniLM-L6-v2
     augury search my-index "BL transition" --rules rules.toml
     augury search my-index "why do wings flutter" --expand llm --llm-url http://localhost:8000/v1
@@ -83,9 +85,11 @@ def _one(index: Index, query: str, settings: Settings, *, as_json: bool) -> None
 def _many(index: Index, settings: Settings, *, as_json: bool) -> int:
     """The prompt; how many lines failed."""
     from ..connector.query.filter_fields import metadata_fields
+    from ..connector.query.planner import confined
     from .prompt import run
 
     retriever = index.retriever
+    mine = confined(index.profile, settings.tenant)
 
     def one(query: str) -> None:
         try:
@@ -98,7 +102,7 @@ def _many(index: Index, settings: Settings, *, as_json: bool) -> int:
     return run(
         one,
         settings,
-        fields=metadata_fields(index.store, index.profile.payload_indexes),
+        fields=metadata_fields(index.store, index.profile.payload_indexes, mine),
         plan=lambda query: retriever.plan(query, settings.options()).model_dump_json(indent=2),
         echo=partial(click.echo, err=True) if as_json else click.echo,
     )

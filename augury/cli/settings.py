@@ -41,6 +41,8 @@ class Settings:
     reranker: str | None = None
     rerank_weight: float | None = None
     diversity: float | None = None
+    tenant: str | None = None
+    exact: bool | None = None
     group: bool = True
     clauses: tuple[str, ...] = ()
     base_filter: dict[str, Any] | None = None
@@ -54,7 +56,11 @@ class Settings:
         name, option = _option(name)
         text = value.strip().lower()
         try:
-            read = _DEFAULTS[option.field] if text == DEFAULT else option.read(text)
+            read = (
+                _DEFAULTS[option.field]
+                if text == DEFAULT
+                else option.read(value.strip() if option.as_typed else text)
+            )
         except ValueError:
             raise UsageError(
                 f"{name} cannot be {value.strip()!r}" if text else f"No value was given for {name}",
@@ -133,13 +139,15 @@ class Settings:
 
 @dataclass(frozen=True)
 class _Option:
-    """One name of ``:set``: ``read`` takes lower-case text and raises ``ValueError``, ``text`` writes it."""
+    """One name of ``:set``: ``read`` takes lower-case text (or what was typed) and raises ``ValueError``,
+    ``text`` writes it."""
 
     field: str
     read: Callable[[str], Any]
     possible: str
     words: tuple[str, ...] = ()
     text: Callable[[Any], str] = str
+    as_typed: bool = False
 
 
 def _whole(field: str, least: int, *, off: bool = False) -> _Option:
@@ -185,6 +193,12 @@ def _switch(field: str, *, on: bool = True) -> _Option:
     return _Option(field, read, "on, off", ("on", "off"), lambda value: "on" if value == on else "off")
 
 
+def _name(text: str) -> str:
+    if not text:
+        raise ValueError
+    return text
+
+
 def _branches(text: str) -> tuple[str, ...]:
     names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
     if not names or not set(names) <= set(_BRANCHES):
@@ -226,6 +240,8 @@ _OPTIONS = {
     "reranker": _choice("reranker", "hypencoder", "cross-encoder"),
     "rerank-weight": _share("rerank_weight"),
     "diversity": _share("diversity"),
+    "tenant": _Option("tenant", _name, "the name of a tenant", as_typed=True),
+    "exact": _switch("exact"),
     "passages": _switch("group", on=False),
     "explain": _switch("explain"),
 }

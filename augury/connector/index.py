@@ -8,10 +8,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
+from pydantic import SecretStr
+
 from ..errors import IndexNotFound, IndexUnfinished, UsageError
 from ..models.encoder import DenseEncoder, SparseEncoder
 from ..models.reranker import TextReranker, VectorReranker
 from ..schemas.collection import IndexKind
+from ..schemas.connection import Connection
 from ..schemas.hit import Hit
 from ..schemas.points import Filter
 from ..schemas.profile import Profile
@@ -51,6 +54,7 @@ def open(
     hypencoder: VectorReranker | None = None,
     cross_encoder: TextReranker | None = None,
     api_key: str | None = None,
+    connection: Connection | None = None,
     rules: str | Path | None = None,
 ) -> Index:
     """``with augury.open("my-index") as index: index.ingest(documents); index.search("a need")``.
@@ -62,12 +66,15 @@ def open(
         create: make the index when it is not there; otherwise that is an ``IndexNotFound``.
         dense, sparse, hypencoder, cross_encoder: models of your own instead of those the profile names.
         api_key: for a server; by default the environment variable ``QDRANT_API_KEY``.
+        connection: what else there is to say of a server: its certificate, its timeout, its gRPC port.
         rules: a TOML file of abbreviations and synonyms for query expansion.
 
     Raises:
         IndexNotFound, IndexLocked, ModelMismatch, StoreUnavailable
     """
-    store = open_store(where, create=create, api_key=api_key)
+    if api_key is not None:
+        connection = (connection or Connection()).model_copy(update={"api_key": SecretStr(api_key)})
+    store = open_store(where, create=create, connection=connection)
     try:
         return Index(
             str(where),
@@ -158,8 +165,8 @@ class Index:
             )
         source = self._scenario_source(scenarios)
         try:
-            self.make()
-            return ingest(
+            notes = self.make()
+            report = ingest(
                 documents,
                 self.store,
                 self.profile,
@@ -174,6 +181,8 @@ class Index:
                 dead_letters=dead_letters,
                 progress=progress,
             )
+            report.notes[:0] = notes
+            return report
         finally:
             if source is not None and source is not scenarios:
                 source.close()
@@ -267,14 +276,19 @@ class Index:
             profile=self.profile,
         )
 
-    def make(self) -> None:
-        """Make the collection and store the profile, where that has not been done or they changed."""
+    def make(self) -> tuple[str, ...]:
+        """Make the collection and store the profile, where that has not been done or they changed.
+
+        Returns:
+            Sentences on choices that the engine has no use for, when it is made.
+        """
         self.profile = self.models.recorded_in(self.profile)
-        self.store.ensure(self.profile.collection())
+        notes = self.store.ensure(self.profile.collection())
         profile = without_address(self.profile).model_dump(mode="json")
         if not self._made or self.store.metadata() != profile:
             self.store.set_metadata(profile)
             self._made = True
+        return notes
 
     def close(self) -> None:
         """Release the index for other processes."""

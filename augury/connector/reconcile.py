@@ -65,6 +65,19 @@ def reconcile(stored: Profile, wanted: Profile) -> Profile:
                 f"{field} is indexed as {before} and cannot be indexed as {kind} too",
                 f"Leave out --filter-field, or keep the type {before}",
             )
+    if stored.tenant != wanted.tenant:
+        apart = [part.tenant or "nothing" for part in (stored, wanted)]
+        raise UsageError(
+            f"The index tells tenants apart by {apart[0]}, not by {apart[1]}",
+            "Leave out --tenant-field, or ingest into a new index",
+        )
+    kept = wanted.storage.made_with
+    for name, before in stored.storage.made_with.items():
+        if before != kept[name]:
+            raise UsageError(
+                f"The index was made with {name} {_said(before)}, not {_said(kept[name])}",
+                "Leave that choice out, or ingest into a new index",
+            )
     if (stored.names, stored.namespace) != (wanted.names, wanted.namespace):
         raise UsageError(
             "The vector names and the id namespace of an index cannot change", "Ingest into a new index"
@@ -74,3 +87,9 @@ def reconcile(stored: Profile, wanted: Profile) -> Profile:
     if hypencoder and wanted.hypencoder and hypencoder.model == wanted.hypencoder.model:
         same["hypencoder"] = hypencoder
     return wanted.model_copy(update=same)
+
+
+def _said(choice: Any) -> str:
+    if isinstance(choice, bool):
+        return "on" if choice else "off"
+    return "as it comes" if choice is None else str(choice)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from ..connector.index import Index
-from ..connector.query.planner import SearchOptions
+from ..connector.query.planner import SearchOptions, confined
 from ..errors import AuguryError
 from ..schemas.details import QueryDetails
 from ..schemas.evaluation import Ablation, AblationRow, Difference, Evaluation, SkippedRow
@@ -53,11 +53,12 @@ def ablate(
         AuguryError: that of the last row, where none could be run.
     """
     parsed(measures)
-    documents = coverage(index.store, dataset)
+    options = options or SearchOptions()
+    documents = coverage(index.store, dataset, confined(index.profile, options.tenant))
     found: dict[str, Evaluation] = {}
     skipped: list[SkippedRow] = []
     error: AuguryError | None = None
-    for name, row in rows(index, options or SearchOptions()):
+    for name, row in rows(index, options):
         if isinstance(row, str):
             skipped.append(SkippedRow(name=name, reason=row))
             continue

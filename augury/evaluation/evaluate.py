@@ -9,7 +9,7 @@ import numpy as np
 
 from .._version import __version__
 from ..connector.index import Index
-from ..connector.query.planner import SearchOptions
+from ..connector.query.planner import SearchOptions, confined
 from ..errors import UsageError
 from ..schemas.details import QueryDetails
 from ..schemas.evaluation import (
@@ -66,7 +66,7 @@ def evaluate(
     if not options.group:
         raise UsageError("Judgements are of documents, and these options ask for passages", "Leave group on")
     depth = max(depth or LEAST_DEPTH, deepest(measures))
-    documents = documents or coverage(index.store, dataset)
+    documents = documents or coverage(index.store, dataset, confined(index.profile, options.tenant))
     searched = search_all(index.retriever, dataset, options, depth, progress, details)
     cutoffs = [cutoff for cutoff in _CUTOFFS if cutoff <= depth]
     curve = [f"R@{cutoff}" for cutoff in cutoffs]

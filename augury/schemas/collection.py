@@ -6,6 +6,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from .storage import StorageProfile
+
 Distance = Literal["cosine", "dot", "euclid"]
 IndexKind = Literal["keyword", "integer", "float", "bool", "datetime", "geo", "text", "uuid"]
 
@@ -31,10 +33,16 @@ class SparseSpec(BaseModel):
 
 
 class CollectionSpec(BaseModel):
-    """``store.ensure(CollectionSpec(...))`` makes the collection or checks that it is like this."""
+    """``store.ensure(CollectionSpec(...))`` makes the collection or checks that it is like this.
+
+    ``tenant`` is the one of ``indexes`` that every search filters by. ``storage`` only matters to an engine
+    that makes the collection.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     vectors: dict[str, VectorSpec] = Field(default_factory=dict)
     sparse: dict[str, SparseSpec] = Field(default_factory=dict)
     indexes: dict[str, IndexKind] = Field(default_factory=dict)
+    tenant: str | None = None
+    storage: StorageProfile = StorageProfile()

@@ -7,6 +7,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from .expansion import ExpandMode
+from .points import Filter
 from .profile import BranchName, FusionKind, PoolKind, RerankKind
 
 
@@ -37,6 +38,20 @@ class Rerank(BaseModel):
     weight: float = Field(ge=0, le=1)
 
 
+class Tenant(BaseModel):
+    """Whose documents a search sees: those whose metadata ``field`` is ``value``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    field: str
+    value: str = Field(min_length=1)
+
+    def within(self, filter: Filter | None = None) -> Filter:
+        """The tenant's documents, and of those what the filter lets through: nothing in it leads outside."""
+        mine: Filter = {"key": self.field, "match": {"value": self.value}}
+        return {"must": [mine, filter] if filter else [mine]}
+
+
 class QueryPlan(BaseModel):
     """What a search will do. ``print(plan.model_dump_json(indent=2))`` shows it, ``model_validate_json``
     reads it back.
@@ -45,7 +60,9 @@ class QueryPlan(BaseModel):
     union of the dense and the folded candidates. ``pool`` soft then scores the branch's candidates again, by
     all of their scenarios instead of the best one. ``diversity`` above 0 trades score for hits unlike the
     ones before them (MMR). ``group`` keeps each document's best passage only. ``notes`` tell what may not be
-    as it was meant, such as a filter without an index.
+    as it was meant, such as a filter without an index. ``tenant`` holds beside ``filter``, whatever that
+    says. ``oversampling`` is set where vectors are quantized: so many times the candidates are scored again
+    by their whole vectors, 0 for none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,6 +77,9 @@ class QueryPlan(BaseModel):
     limit: int = Field(default=10, ge=1)
     group: bool = True
     filter: dict[str, Any] | None = None
+    tenant: Tenant | None = None
+    exact: bool = False
+    oversampling: float | None = Field(default=None, ge=0)
     index_alpha: float = 0.0
     alpha: float | None = None
     pool: PoolKind = "max"
@@ -76,6 +96,11 @@ class QueryPlan(BaseModel):
         if self.rerank is not None and (self.rerank.using is None) != (self.rerank.by == "cross-encoder"):
             raise ValueError("a hypencoder reads a vector and a cross-encoder reads none")
         return self
+
+    @property
+    def condition(self) -> Filter | None:
+        """What a passage must fulfil to be found: the tenant's and the filter."""
+        return self.tenant.within(self.filter) if self.tenant else self.filter
 
     @property
     def reads_dense(self) -> bool:

@@ -97,7 +97,11 @@ class Prefetch:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SearchRequest:
-    """One engine request. ``payload``: True, False or the keys to return; ``vectors``: names to return."""
+    """One engine request. ``payload``: True, False or the keys to return; ``vectors``: names to return.
+
+    ``exact`` compares every vector. ``oversampling``: of quantized vectors, so many times the limit are
+    scored again by the whole ones; 0 for none, None for what the engine does by itself.
+    """
 
     limit: int
     query: Nearest | Fusion
@@ -106,6 +110,7 @@ class SearchRequest:
     payload: bool | tuple[str, ...] = True
     vectors: tuple[str, ...] = ()
     exact: bool = True
+    oversampling: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

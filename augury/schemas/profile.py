@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal, Self
 from uuid import NAMESPACE_URL, UUID, uuid5
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from .collection import CollectionSpec, IndexKind, SparseSpec, VectorSpec
 from .document import digest
@@ -13,6 +14,7 @@ from .expansion import ExpansionProfile
 from .fingerprint import Fingerprint
 from .llm import LlmProfile, Sampling
 from .scenario import ScenarioField
+from .storage import StorageProfile
 
 BranchName = Literal["scenarios", "dense", "sparse"]
 FusionKind = Literal["rrf", "dbsf", "weighted"]
@@ -28,6 +30,8 @@ PAYLOAD_INDEXES: dict[str, IndexKind] = {
     "scenario_state": "keyword",
 }
 """Every field that Augury itself filters or deletes by."""
+METADATA = "metadata."
+_FIELD = re.compile(r"[\w-]+(\.[\w-]+)*")
 
 
 class _Part(BaseModel):
@@ -131,6 +135,7 @@ class SearchProfile(_Part):
     rrf_k: int = Field(default=60, ge=1)
     weights: dict[BranchName, float] = Field(default={"sparse": 0.4}, description="1 where nothing is said")
     candidates: int = Field(default=100, ge=1, description="passages taken from each branch")
+    exact: bool = Field(default=False, description="compare every vector even where there is a graph")
     pool: PoolKind = "max"
     pool_temperature: float = Field(default=0.1, gt=0, description="the lower, the nearer to the maximum")
 
@@ -150,7 +155,8 @@ class Profile(_Part):
 
     ``sparse=None`` leaves the sparse branch out, and there is a ``hypencoder`` only where one was named.
     ``indexes`` adds payload indexes for metadata fields,
-    as ``{"metadata.year": "integer"}``.
+    as ``{"metadata.year": "integer"}``. ``tenant`` names the metadata field that says whose a document is:
+    then every document needs one, and every search is one tenant's. ``storage`` is how a server keeps it all.
     """
 
     version: Literal[1] = 1
@@ -168,7 +174,25 @@ class Profile(_Part):
     names: VectorNames = VectorNames()
     indexes: dict[str, IndexKind] = Field(default_factory=dict)
     tuned: Tuned | None = None
+    tenant: str | None = None
+    storage: StorageProfile = StorageProfile()
     refolding: float | None = Field(default=None, description="the alpha of a refold that has not ended")
+
+    @field_validator("tenant")
+    @classmethod
+    def _of_metadata(cls, field: str | None) -> str | None:
+        if field is None:
+            return None
+        name = field.removeprefix(METADATA)
+        if not _FIELD.fullmatch(name):
+            raise ValueError(f"the tenant field {field!r} is no name of a metadata field, such as customer")
+        return METADATA + name
+
+    @model_validator(mode="after")
+    def _tenant_is_text(self) -> Self:
+        if self.tenant and (kind := self.indexes.get(self.tenant, "keyword")) != "keyword":
+            raise ValueError(f"{self.tenant} names tenants, so it is indexed as keyword, not as {kind}")
+        return self
 
     def collection(self) -> CollectionSpec:
         """The collection this profile needs."""
@@ -181,21 +205,29 @@ class Profile(_Part):
                 size=self.own_hypencoder.dim, distance="dot", hnsw=False, on_disk=True
             )
         sparse = {self.names.sparse: SparseSpec(idf=self.sparse.idf)} if self.sparse else {}
-        return CollectionSpec(vectors=vectors, sparse=sparse, indexes=self.payload_indexes)
+        return CollectionSpec(
+            vectors=vectors,
+            sparse=sparse,
+            indexes=self.payload_indexes,
+            tenant=self.tenant,
+            storage=self.storage,
+        )
 
     @property
     def payload_indexes(self) -> dict[str, IndexKind]:
         """Every field that is indexed for filters: Augury's own and the user's."""
-        return {**PAYLOAD_INDEXES, **self.indexes}
+        tenant: dict[str, IndexKind] = {self.tenant: "keyword"} if self.tenant else {}
+        return {**PAYLOAD_INDEXES, **tenant, **self.indexes}
 
     @property
     def own_hypencoder(self) -> HypencoderProfile | None:
         """The Hypencoder, if passages have a vector of its own."""
         return self.hypencoder if self.hypencoder and self.hypencoder.reads == "own" else None
 
-    def point_id(self, doc_id: str, chunk: int) -> str:
-        """The id of a passage's point: the same on every machine and in every run."""
-        return str(uuid5(self.namespace, f"{chunk}:{doc_id}"))
+    def point_id(self, doc_id: str, chunk: int, tenant: str = "") -> str:
+        """The id of a passage's point: the same on every machine and in every run, and no two tenants'."""
+        namespace = uuid5(self.namespace, f"tenant:{tenant}") if tenant else self.namespace
+        return str(uuid5(namespace, f"{chunk}:{doc_id}"))
 
     def fingerprint(self, doc_id: str, content_hash: str, scenarios: str) -> Fingerprint:
         """What a passage of this document is made from and with.

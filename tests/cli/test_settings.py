@@ -144,3 +144,13 @@ def test_a_copy_is_what_take_goes_back_to() -> None:
     assert settings != kept
     settings.take(kept)
     assert settings == kept == Settings(limit=3, weights={"dense": 1.0})
+
+
+def test_a_tenant_is_taken_as_it_is_typed() -> None:
+    settings = Settings()
+    settings.set("tenant", " Acme GmbH ")
+    assert settings.options().tenant == "Acme GmbH"
+    settings.set("tenant", "default")
+    assert settings.options().tenant is None
+    with pytest.raises(UsageError, match="No value was given for tenant"):
+        settings.set("tenant", " ")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import uuid
 from pathlib import Path
 from typing import Protocol
@@ -12,8 +11,6 @@ from qdrant_client import QdrantClient
 from augury.connector.store.base import Store
 from augury.connector.store.edge import EdgeStore
 from augury.connector.store.server import ServerStore
-
-URL = os.environ.get("AUGURY_TEST_QDRANT_URL")
 
 
 class StoreFactory(Protocol):

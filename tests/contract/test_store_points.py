@@ -12,7 +12,7 @@ from augury.connector.store.base import Store
 from augury.errors import FilterError, IndexNotFound, PointRejected, QueryError, StoreError
 from augury.schemas.collection import CollectionSpec, SparseSpec, VectorSpec
 from augury.schemas.points import Filter, Nearest, Point, SearchRequest, SparseVector
-from tests.contract.stores import URL, StoreFactory
+from tests.contract.stores import StoreFactory
 
 DIM = 4
 SPEC = CollectionSpec(
@@ -40,12 +40,6 @@ def made(store: Store) -> Store:
     return store
 
 
-@pytest.mark.skipif(not URL, reason="set AUGURY_TEST_QDRANT_URL to run the contract on a Qdrant server too")
-def test_the_server_answers(store: Store) -> None:
-    store.ensure(SPEC)
-    assert store.exists()
-
-
 def ids(store: Store, filter: Filter | None = None) -> list[int | str]:
     return [record.id for batch in store.scroll(filter) for record in batch]
 
@@ -60,7 +54,7 @@ def test_payloads_come_back_exactly(made: Store) -> None:
         "tenth": 0.1,
         "tiny": 5e-324,
         "huge": 1.7e308,
-        "largest": 2**64 - 1,
+        "largest": 2**63 - 1,
         "smallest": -(2**63),
         "empty list": [],
         "empty object": {},
@@ -279,7 +273,7 @@ BAD: dict[str, tuple[int | str | Any, dict[str, Any], Any]] = {
     "boolean id": (True, _dense(ONES), {}),
     "float id": (7.0, _dense(ONES), {}),
     "payload nan": (7, _dense(ONES), {"a": [float("nan")]}),
-    "payload integer": (7, _dense(ONES), {"a": {"b": 2**64}}),
+    "payload integer": (7, _dense(ONES), {"a": {"b": 2**63}}),
     "payload key": (7, _dense(ONES), {1: "a"}),
     "payload object": (7, _dense(ONES), {"a": object()}),
     "payload surrogate": (7, _dense(ONES), {"a": "\ud800"}),

@@ -14,6 +14,7 @@ from ...errors import AuguryError
 from ...models.encoder import DenseEncoder, SparseEncoder
 from ...models.reranker import VectorReranker
 from ...schemas.document import Passage
+from ...schemas.plan import Tenant
 from ...schemas.profile import Profile
 from ...schemas.report import IngestReport
 from ...schemas.scenario import Scenario
@@ -24,7 +25,7 @@ from .generator import ScenarioGenerator
 from .readable import SourceItem
 from .scenario_source import ScenarioSource, clean
 from .seen import SeenIds
-from .select import ASKING_WINDOW, WINDOW, Selector
+from .select import ASKING_WINDOW, WINDOW, Selector, of_tenant
 from .tally import OnError, Tally
 from .work import Window
 from .write import Write
@@ -93,7 +94,7 @@ def ingest(
             on_abort=scenarios.close if scenarios else None,
         )
         if sync:
-            delete_vanished(store, seen, tally, unreadable=selector.unreadable)
+            delete_vanished(store, profile, seen, tally, unreadable=selector.unreadable)
         store.flush()
     except AuguryError as error:
         tally.report.stopped = True
@@ -165,23 +166,26 @@ class AddScenarios:
         return kept
 
 
-def delete_vanished(store: Store, seen: SeenIds, tally: Tally, *, unreadable: int) -> None:
+def delete_vanished(store: Store, profile: Profile, seen: SeenIds, tally: Tally, *, unreadable: int) -> None:
     """Delete the documents of the index that the source no longer has.
 
-    Nothing is deleted when a record could not be read far enough to know its id, or when the source had
-    no document at all: what looks vanished may only be unreadable.
+    Nothing is deleted when a record could not be read far enough to know its id (and its tenant), or when the
+    source had no document at all: what looks vanished may only be unreadable. Of tenants of which the source
+    has no document, nothing is deleted either: it may be one tenant's own.
     """
     if unreadable or len(seen) == 0:
         reason = f"{unreadable} records could not be read" if unreadable else "the source had no document"
         tally.note(f"Nothing was deleted by --sync, because {reason}; mend the source and run it again.")
         return
-    vanished: dict[str, None] = {}
-    for records in store.scroll(payload=("doc_id",)):
-        ids = (str(record.payload["doc_id"]) for record in records if "doc_id" in record.payload)
-        vanished.update(dict.fromkeys(doc_id for doc_id in ids if doc_id not in seen))
-    remaining = iter(vanished)
-    while batch := list(islice(remaining, _DELETE_BATCH)):
-        condition = {"must": [{"key": "doc_id", "match": {"any": batch}}]}
-        passages = store.count(condition)
-        store.delete(condition)
-        tally.add(passages_deleted=passages, documents_deleted=len(batch))
+    for tenant in seen.tenants():
+        mine = Tenant(field=profile.tenant, value=tenant).within() if profile.tenant else None
+        vanished: dict[str, None] = {}
+        for records in store.scroll(mine, payload=("doc_id",)):
+            ids = (str(record.payload["doc_id"]) for record in records if "doc_id" in record.payload)
+            vanished.update(dict.fromkeys(doc_id for doc_id in ids if not seen.has(doc_id, tenant)))
+        remaining = iter(vanished)
+        while batch := list(islice(remaining, _DELETE_BATCH)):
+            condition = of_tenant(profile, tenant, {"key": "doc_id", "match": {"any": batch}})
+            passages = store.count(condition)
+            store.delete(condition)
+            tally.add(passages_deleted=passages, documents_deleted=len(batch))

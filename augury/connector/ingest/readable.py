@@ -8,6 +8,7 @@ from ...errors import DocumentError
 from ...schemas.document import Document
 from .seen import SeenIds
 from .tally import Tally
+from .tenancy import tenant_of
 
 SourceItem = Document | DocumentError
 
@@ -17,13 +18,17 @@ class Readable:
 
     ``seen`` receives the id of every document of the source.
 
+    Args:
+        tenant: the metadata field that says whose a document is; one that does not say fails.
+
     Attributes:
-        unreadable: records whose id could not even be read.
+        unreadable: records of which it could not even be read which document they are.
     """
 
-    def __init__(self, tally: Tally, seen: SeenIds) -> None:
+    def __init__(self, tally: Tally, seen: SeenIds, tenant: str | None = None) -> None:
         self._tally = tally
         self._seen = seen
+        self._tenant = tenant
         self.unreadable = 0
 
     def __call__(self, source: Iterable[SourceItem]) -> Iterator[tuple[Document, str]]:
@@ -35,7 +40,7 @@ class Readable:
                     f"{item!r:.80} is no document", 'Give it as augury.Document(id="...", text="...")'
                 )
             if isinstance(item, DocumentError):
-                if item.doc_id is not None:
+                if item.doc_id is not None and self._tenant is None:
                     self._seen.add(item.doc_id)
                 else:
                     self.unreadable += 1
@@ -48,7 +53,12 @@ class Readable:
 
     def _checked(self, document: Document) -> str:
         try:
-            if not self._seen.add(document.id):
+            tenant = tenant_of(document, self._tenant)
+        except DocumentError:
+            self.unreadable += 1
+            raise
+        try:
+            if not self._seen.add(document.id, tenant):
                 raise DocumentError(
                     f"The id {document.id!r} was met before in this source and only the first one counts",
                     "Give every document an id of its own",

@@ -6,14 +6,16 @@ would give it, so a run that died is resumed by running it again, from any machi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from ...errors import AuguryError
 from ...schemas.document import Document
 from ...schemas.fingerprint import Fingerprint
-from ...schemas.points import PointId
+from ...schemas.plan import Tenant
+from ...schemas.points import Filter, PointId, Record
 from ...schemas.profile import Profile
 from ..store.base import Store
 from .chunk import chunk
@@ -22,6 +24,7 @@ from .readable import Readable, SourceItem
 from .scenario_source import ScenarioSource
 from .seen import SeenIds
 from .tally import Tally
+from .tenancy import tenant_of
 from .work import Job, Window, Work
 
 T = TypeVar("T")
@@ -71,12 +74,12 @@ class Selector:
         self._scenarios = scenarios
         self._keep_scenarios = keep_scenarios
         self._repair = repair
-        self._readable = Readable(tally, seen)
+        self._readable = Readable(tally, seen, profile.tenant)
         self._index_empty = store.count() == 0
 
     @property
     def unreadable(self) -> int:
-        """Records of the source whose id could not even be read."""
+        """Records of the source of which it could not even be read which document they are."""
         return self._readable.unreadable
 
     def windows(self, source: Iterable[SourceItem]) -> Iterator[Window]:
@@ -85,23 +88,33 @@ class Selector:
 
     def _work(self, source: Iterable[SourceItem]) -> Iterator[Work]:
         for batch in grouped(self._readable(source), _LOOKUP, lambda pair: len(pair[0].text)):
-            known = {} if self._index_empty else self._lookup([document.id for document, _ in batch])
+            tenants: dict[str, list[str]] = {}
+            for document, _ in batch:
+                tenants.setdefault(tenant_of(document, self._profile.tenant), []).append(document.id)
+            known = {} if self._index_empty else self._lookup(tenants)
             for document, content_hash in batch:
-                yield from self._compare(document, content_hash, known.get(document.id, {}))
+                tenant = tenant_of(document, self._profile.tenant)
+                yield from self._compare(document, content_hash, tenant, known.get((tenant, document.id), {}))
 
-    def _lookup(self, doc_ids: list[str]) -> dict[str, dict[PointId, _Known]]:
-        known: dict[str, dict[PointId, _Known]] = {}
-        condition = {"must": [{"key": "doc_id", "match": {"any": doc_ids}}]}
+    def _lookup(self, tenants: Mapping[str, list[str]]) -> dict[tuple[str, str], dict[PointId, _Known]]:
+        """What the index holds of each tenant's documents, by tenant and id."""
+        known: dict[tuple[str, str], dict[PointId, _Known]] = {}
         payload = ("doc_id", "fingerprint", "scenario_state")
-        for records in patiently(lambda: list(self._store.scroll(condition, payload=payload))):
-            for record in records:
-                known.setdefault(record.payload["doc_id"], {})[record.id] = _Known(
+        for tenant, doc_ids in tenants.items():
+            condition = of_tenant(self._profile, tenant, {"key": "doc_id", "match": {"any": doc_ids}})
+            for record in patiently(partial(self._records, condition, payload)):
+                known.setdefault((tenant, record.payload["doc_id"]), {})[record.id] = _Known(
                     Fingerprint.parse(str(record.payload.get("fingerprint", ""))),
                     str(record.payload.get("scenario_state", "")),
                 )
         return known
 
-    def _compare(self, document: Document, content_hash: str, known: dict[PointId, _Known]) -> Iterator[Work]:
+    def _records(self, condition: Filter, payload: tuple[str, ...]) -> list[Record]:
+        return [record for records in self._store.scroll(condition, payload=payload) for record in records]
+
+    def _compare(
+        self, document: Document, content_hash: str, tenant: str, known: dict[PointId, _Known]
+    ) -> Iterator[Work]:
         scenario_print = self._scenarios.fingerprint(document) if self._scenarios else ""
         fingerprint = self._profile.fingerprint(document.id, content_hash, scenario_print)
         job = Job(document, str(fingerprint))
@@ -110,7 +123,7 @@ class Selector:
         todo = [
             Work(job, passage, point, "missing" if loses_scenarios else "off")
             for passage in chunk(document, self._profile.chunk)
-            if (point := self._profile.point_id(passage.doc_id, passage.chunk)) not in done
+            if (point := self._profile.point_id(passage.doc_id, passage.chunk, tenant)) not in done
         ]
         job.remaining = len(todo)
         kept = done | {work.point_id for work in todo}
@@ -129,6 +142,13 @@ class Selector:
         if self._keep_scenarios:
             wanted = wanted._replace(scenarios=stored.fingerprint.scenarios)
         return stored.fingerprint == wanted
+
+
+def of_tenant(profile: Profile, tenant: str, condition: Filter) -> Filter:
+    """The filter for what fulfils a condition and, in an index of several tenants, is this one's."""
+    if profile.tenant is None:
+        return {"must": [condition]}
+    return Tenant(field=profile.tenant, value=tenant).within(condition)
 
 
 def grouped(items: Iterable[T], most: int, size: Callable[[T], int]) -> Iterator[list[T]]:

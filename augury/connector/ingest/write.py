@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import numpy as np
-
 from ...errors import PointRejected, StoreTimeout
-from ...schemas.points import Point, SparseVector
+from ...schemas.points import Point
 from ..store.base import Store
+from ..store.size import point_bytes
 from .encode import Encoded, fail
 from .patience import patiently
 from .select import remove_stale
@@ -90,22 +89,3 @@ def batches(points: list[Point]) -> Iterator[list[Point]]:
         size += weight
     if batch:
         yield batch
-
-
-def point_bytes(point: Point) -> int:
-    """About how many bytes the point takes in a request."""
-    vectors = sum(
-        vector.indices.nbytes + vector.values.nbytes if isinstance(vector, SparseVector) else vector.nbytes
-        for vector in point.vectors.values()
-    )
-    return int(vectors) + _payload_bytes(point.payload)
-
-
-def _payload_bytes(value: object) -> int:
-    if isinstance(value, str):
-        return len(value.encode("utf-8", "replace"))
-    if isinstance(value, dict):
-        return sum(len(str(key)) + _payload_bytes(item) for key, item in value.items())
-    if isinstance(value, list | tuple | np.ndarray):
-        return sum(_payload_bytes(item) for item in value)
-    return 8

@@ -57,7 +57,10 @@ class Answers:
         return self._kinds[type(steps[0])](steps)
 
     def _check(self, steps: Sequence[CheckFilter]) -> list[list[str]]:
-        return [self._fields.check(step.plan.filter) if step.plan.filter else [] for step in steps]
+        return [
+            self._fields.check(step.plan.filter, step.plan.tenant) if step.plan.filter else []
+            for step in steps
+        ]
 
     def _ask(self, steps: Sequence[Ask]) -> list[Expansion]:
         if self._expander is None:

@@ -70,9 +70,11 @@ def _request(
         limit=limit,
         query=query,
         prefetch=prefetch,
-        filter=plan.filter,
+        filter=plan.condition,
         payload=LISTED,
         vectors=carry,
+        exact=plan.exact,
+        oversampling=plan.oversampling,
     )
 
 
@@ -84,7 +86,7 @@ def _union(plan: QueryPlan, branch: Branch, names: VectorNames, dense: FloatArra
     """
     passage, folded = Nearest(dense, names.dense), Nearest(dense[None, :], branch.using)
     limit = _OVERSAMPLE * branch.limit
-    both = tuple(Prefetch(limit, query, filter=plan.filter) for query in (passage, folded))
+    both = tuple(Prefetch(limit, query, filter=plan.condition) for query in (passage, folded))
     return [_request(plan, 2 * limit, query, *both) for query in (passage, folded)]
 
 

@@ -12,6 +12,7 @@ from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from ...errors import FilterError
+from ...schemas.plan import Tenant
 from ...schemas.points import Filter
 from ..store.base import Store
 from ..store.filters import parse_filter
@@ -72,35 +73,42 @@ class KnownFields:
     def __init__(self, store: Store, indexes: Mapping[str, str]) -> None:
         self._store = store
         self._indexes = indexes
-        self._seen: set[str] = set()
+        self._seen: set[tuple[str, Tenant | None]] = set()
 
-    def check(self, filter: Filter) -> list[str]:
+    def check(self, filter: Filter, tenant: Tenant | None = None) -> list[str]:
         """A note for each field that no passage has, as far as the filter may match all the same.
 
+        Only the tenant's passages are looked at, where there are tenants: what others have is theirs to know.
         Raises ``FilterError`` where it cannot, unless the field is indexed: then passages that have it are
         expected.
         """
         notes: list[str] = []
         for use in fields_of(filter):
-            if use.field in self._seen:
+            if (use.field, tenant) in self._seen:
                 continue
-            if self._exists(use.field):
-                self._seen.add(use.field)
+            if self._exists(use.field, tenant):
+                self._seen.add((use.field, tenant))
                 continue
             what = f"No passage has a field {use.field!r}"
-            advice = self._advice(use.field)
+            advice = self._advice(use.field, tenant)
             if use.needed and use.field not in self._indexes:
                 raise FilterError(what, advice)
             notes.append(f"{what}. {advice}.")
         return list(dict.fromkeys(notes))
 
-    def _exists(self, field: str) -> bool:
+    def _exists(self, field: str, tenant: Tenant | None) -> bool:
         having = {"must_not": [{"is_empty": {"key": field}}]}
-        return any(self._store.scroll(having, payload=("doc_id",), batch=1))
+        if tenant:
+            having = tenant.within(having)
+        try:
+            return any(self._store.scroll(having, payload=("doc_id",), batch=1))
+        except FilterError:  # in strict mode the search itself says which index it lacks
+            return True
 
-    def _advice(self, field: str) -> str:
+    def _advice(self, field: str, tenant: Tenant | None) -> str:
         name = field.removeprefix(_PREFIX)
-        found = [known for known in metadata_fields(self._store, self._indexes) if known != name]
+        known = metadata_fields(self._store, self._indexes, tenant.within() if tenant else None)
+        found = [each for each in known if each != name]
         near = get_close_matches(name, found, n=1)
         listed = ", ".join(found)
         if near:
@@ -108,9 +116,13 @@ class KnownFields:
         return f"Filter by one of {listed}" if found else "The documents of this index have no metadata"
 
 
-def metadata_fields(store: Store, indexes: Mapping[str, str]) -> list[str]:
-    """The indexed metadata fields, and those of some passages, as ``--where`` writes them."""
-    records = next(iter(store.scroll(payload=("metadata",), batch=_SAMPLE)), [])
+def metadata_fields(store: Store, indexes: Mapping[str, str], among: Filter | None = None) -> list[str]:
+    """The indexed metadata fields, and those of some passages, as ``--where`` writes them.
+
+    Args:
+        among: only passages that match are looked at.
+    """
+    records = next(iter(store.scroll(among, payload=("metadata",), batch=_SAMPLE)), [])
     names = {key for record in records for key in (record.payload.get("metadata") or {})}
     indexed = {name.removeprefix(_PREFIX) for name in indexes if name.startswith(_PREFIX)}
     return sorted(names | indexed)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from ...errors import QueryError
 from ...schemas.expansion import ExpandMode
-from ...schemas.plan import Branch, QueryPlan, Rerank
+from ...schemas.plan import Branch, QueryPlan, Rerank, Tenant
 from ...schemas.points import Filter
 from ...schemas.profile import BranchName, FusionKind, PoolKind, Profile, RerankKind
 from ..fold import MAX_ALPHA
@@ -32,6 +32,8 @@ class SearchOptions(BaseModel):
         rerank_weight: the reranker's share of the final score.
         diversity: 0 to 1: how much a hit loses for being like those before it.
         group: ``False`` returns passages instead of documents.
+        tenant: whose documents are searched, in an index of several tenants.
+        exact: compare every vector, even where a server has a graph that answers sooner.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -40,6 +42,8 @@ class SearchOptions(BaseModel):
     branches: tuple[BranchName, ...] | None = None
     weights: dict[BranchName, float] | None = None
     filter: Filter | None = None
+    tenant: str | None = Field(default=None, min_length=1)
+    exact: bool | None = None
     alpha: float | None = Field(default=None, ge=0, le=1)
     expand: ExpandMode | None = None
     fusion: FusionKind | None = None
@@ -87,6 +91,9 @@ class QueryPlanner:
             limit=options.limit,
             group=options.group,
             filter=options.filter,
+            tenant=_tenant(profile, options.tenant),
+            exact=profile.search.exact if options.exact is None else options.exact,
+            oversampling=_oversampling(profile),
             index_alpha=profile.scenarios.alpha,
             alpha=self._alpha(profile, options.alpha),
             pool=self._pool(profile, options.pool, names),
@@ -176,6 +183,8 @@ def check_plan(plan: QueryPlan, profile: Profile) -> None:
     stage = plan.rerank
     if plan.index_alpha != profile.scenarios.alpha:
         reason = f"is for rows folded with alpha {plan.index_alpha:g}, not {profile.scenarios.alpha:g}"
+    elif (plan.tenant.field if plan.tenant else None) != profile.tenant:
+        reason = "does not say whose documents to search" if profile.tenant else "is for one with tenants"
     elif any(branch.using != getattr(profile.names, branch.name) for branch in plan.branches):
         reason = "names other vectors"
     elif profile.sparse is None and any(branch.name == "sparse" for branch in plan.branches):
@@ -193,6 +202,34 @@ def check_plan(plan: QueryPlan, profile: Profile) -> None:
         reason = f"reranks by {stage.model}, which is not the Hypencoder here"
     if reason:
         raise QueryError(f"The plan does not fit this index: it {reason}", "Plan the query again")
+
+
+def confined(profile: Profile, tenant: str | None) -> Filter | None:
+    """``confined(index.profile, "acme")``: what a tenant's passages fulfil; None in an index without tenants.
+
+    Raises ``QueryError`` where a tenant must be named, or cannot be.
+    """
+    whose = _tenant(profile, tenant)
+    return whose.within() if whose else None
+
+
+def _tenant(profile: Profile, value: str | None) -> Tenant | None:
+    if profile.tenant is None and value is not None:
+        raise QueryError("This index has no tenants", "Leave the tenant out")
+    if profile.tenant is None:
+        return None
+    if value is None:
+        raise QueryError(
+            f"This index holds the documents of several tenants, told apart by {profile.tenant}",
+            "Say whose to search: --tenant VALUE, or SearchOptions(tenant=VALUE)",
+        )
+    return Tenant(field=profile.tenant, value=value)
+
+
+def _oversampling(profile: Profile) -> float | None:
+    if profile.storage.quantization == "none":
+        return None
+    return profile.storage.oversampling if profile.storage.rescore else 0.0
 
 
 def _read_by_q_nets(profile: Profile) -> str:

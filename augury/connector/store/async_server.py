@@ -19,6 +19,7 @@ from .server_wire import (
     payload_keys,
     place_of,
     read_spec,
+    searches,
     to_query,
     vector_names,
 )
@@ -77,10 +78,9 @@ class AsyncServerStore:
 
     async def _search(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
         spec = await self._layout()
-        with translated(self._where):
-            found = await self._open().query_batch_points(
-                self._collection, [to_query(request, spec) for request in requests]
-            )
+        queries = [to_query(request, spec) for request in requests]
+        with translated(self._where, what=searches(queries)):
+            found = await self._open().query_batch_points(self._collection, queries)
         return [[from_scored(point) for point in answer.points] for answer in found]
 
     async def _layout(self) -> CollectionSpec:

@@ -42,10 +42,13 @@ class Store(Protocol):
         """Whether a call crosses a network, so that one call for more is better than two."""
         ...
 
-    def ensure(self, spec: CollectionSpec) -> None:
+    def ensure(self, spec: CollectionSpec) -> tuple[str, ...]:
         """Make the collection, or check that the one that is there has what ``spec`` names.
 
         Missing payload indexes are added. A vector of another size or kind raises ``StoreError``.
+
+        Returns:
+            Sentences on what of a new collection's ``spec`` the engine has no use for.
         """
         ...
 

@@ -31,7 +31,7 @@ from ...schemas.points import (
 MAX_MULTIVECTOR_FLOATS = 1_048_576
 """Qdrant's own limit for one multivector."""
 _MAX_ID = 2**64
-_MIN_INT, _MAX_INT = -(2**63), 2**64  # what Qdrant's payload integers hold
+_MIN_INT, _MAX_INT = -(2**63), 2**63  # what a payload integer holds on every way to a server
 _REASONS_SHOWN = 3
 
 

@@ -55,6 +55,7 @@ from .edge_wire import (
     SEGMENT_BYTES,
     from_record,
     from_scored,
+    of_no_use,
     payload_keys,
     read_spec,
     stored_kind,
@@ -99,18 +100,19 @@ class EdgeStore:
         """No: a second call costs next to nothing."""
         return False
 
-    def ensure(self, spec: CollectionSpec) -> None:
+    def ensure(self, spec: CollectionSpec) -> tuple[str, ...]:
         """Make the collection, or check that the one that is there has what ``spec`` names."""
         if self._closed or self._shard is None:
             self._create(spec)
-            return
+            return of_no_use(spec.storage)
         kept = spec.model_copy(update={"indexes": {f: stored_kind(kind) for f, kind in spec.indexes.items()}})
         check_same(kept, self._spec, f"The index {self._path}")
         missing = {field: kind for field, kind in spec.indexes.items() if field not in self._spec.indexes}
         with self._engine() as shard:
             for field, kind in missing.items():
-                shard.update(to_index(field, kind))
+                shard.update(to_index(field, kind, tenant=field == spec.tenant))
         self._read_spec()
+        return ()
 
     def exists(self) -> bool:
         """Whether the collection has been made."""
@@ -266,7 +268,7 @@ class EdgeStore:
             with translated(self._path):
                 made = edge.EdgeShard.create(str(self._folder.shard_new), to_config(spec))
                 for field, kind in spec.indexes.items():
-                    made.update(to_index(field, kind))
+                    made.update(to_index(field, kind, tenant=field == spec.tenant))
                 made.close()
             self._folder.take_shard()
         except OSError as error:

@@ -29,6 +29,7 @@ from ...schemas.points import (
     Vector,
     Vectors,
 )
+from ...schemas.storage import StorageProfile
 from .arrays import to_array
 from .check import canonical_id
 from .sentinels import decode, encode
@@ -80,10 +81,22 @@ def to_config(spec: CollectionSpec) -> edge.EdgeConfig:
     )
 
 
-def to_index(field: str, kind: IndexKind) -> edge.UpdateOperation:
+def of_no_use(storage: StorageProfile) -> tuple[str, ...]:
+    """A sentence on the choices that mean nothing to an engine which maps its files on one machine."""
+    usual = StorageProfile().made_with
+    chosen = [f"{name} {value}" for name, value in storage.made_with.items() if value != usual[name]]
+    if not chosen:
+        return ()
+    what = "The embedded engine reads whole vectors from files on this machine"
+    return (f"{what}, and has no use for {', '.join(chosen)}.",)
+
+
+def to_index(field: str, kind: IndexKind, *, tenant: bool = False) -> edge.UpdateOperation:
     """The operation that adds a payload index."""
-    if kind == "text":
-        params: Any = edge.TextIndexParams(phrase_matching=True, memory=edge.Memory.Cold)
+    if tenant:
+        params: Any = edge.KeywordIndexParams(is_tenant=True, memory=edge.Memory.Cold)
+    elif kind == "text":
+        params = edge.TextIndexParams(phrase_matching=True, memory=edge.Memory.Cold)
     else:
         params = _INDEXES[kind](memory=edge.Memory.Cold)
     return edge.UpdateOperation.create_field_index(field, params)

@@ -7,12 +7,18 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import SecretStr
+
 from ...errors import UsageError
+from ...schemas.connection import Connection
 from .base import Store
 
 
-def open_store(where: str | Path, *, create: bool, api_key: str | None = None) -> Store:
+def open_store(where: str | Path, *, create: bool, connection: Connection | None = None) -> Store:
     """``open_store("my-index", create=True)``: a folder, ``http(s)://host:port/collection`` or ``:memory:``.
+
+    Args:
+        connection: for a server; without a key in it, that of ``QDRANT_API_KEY`` is used.
 
     Raises:
         UsageError: a URL that names no collection or cannot be understood.
@@ -40,8 +46,10 @@ def open_store(where: str | Path, *, create: bool, api_key: str | None = None) -
         collection = url.path.strip("/")
         if not collection or "/" in collection:
             raise UsageError(f"{text} does not name a collection", "Write it as http://host:6333/COLLECTION")
-        key = api_key or os.environ.get("QDRANT_API_KEY")
-        return ServerStore(f"{url.scheme}://{url.netloc}", collection, api_key=key)
+        connection = connection or Connection()
+        if connection.api_key is None and (key := os.environ.get("QDRANT_API_KEY")):
+            connection = connection.model_copy(update={"api_key": SecretStr(key)})
+        return ServerStore(f"{url.scheme}://{url.netloc}", collection, connection)
     from .edge import EdgeStore
 
     return EdgeStore(Path(where), create=create)

@@ -1,7 +1,8 @@
 """``ServerStore("http://localhost:6333", "papers")``: a collection of a Qdrant server, through qdrant-client.
 
-Instead of a URL it takes a ``QdrantClient`` that the app already has (which it never closes), or
-``":memory:"``, the client's own in-process double: slow and linear, for tests and trials.
+A URL is asked over gRPC where that answers, and over REST elsewhere. Instead of one it takes a
+``QdrantClient`` that the app already has (which it never closes), or ``":memory:"``, the client's own
+in-process double: slow and linear, for tests and trials.
 
 The metadata is kept under the key ``augury`` of the collection's metadata (servers from 1.16 on), so that
 what other programs store there stays untouched.
@@ -19,6 +20,7 @@ from qdrant_client import AsyncQdrantClient, QdrantClient, models
 
 from ...errors import IndexNotFound, StoreError, Unsupported
 from ...schemas.collection import CollectionSpec
+from ...schemas.connection import Connection
 from ...schemas.points import (
     Filter,
     Point,
@@ -37,8 +39,10 @@ from .check import (
     check_same,
     known_ids,
 )
+from .connect import connect
 from .filters import parse_deletion
 from .server_errors import translated
+from .server_storage import check_storage, to_creation
 from .server_version import needed, require_version
 from .server_wire import (
     from_record,
@@ -46,29 +50,26 @@ from .server_wire import (
     payload_keys,
     place_of,
     read_spec,
+    searches,
     to_filter,
     to_index_params,
     to_point,
     to_query,
-    to_sparse_params,
-    to_vector_params,
     vector_names,
 )
+from .size import described
 
 _MEMORY = ":memory:"
 _METADATA_KEY = "augury"
 
 
 class ServerStore:
-    """``ServerStore(client_or_url, collection, *, api_key=None)``: one collection of one server.
+    """``ServerStore(client_or_url, collection, connection)``: one collection of one server.
 
     Args:
         client_or_url: ``http://host:6333``, a ``QdrantClient`` (left open by ``close``), or ``":memory:"``.
         collection: its name or an alias.
-        api_key: for a URL only; a client brings its own.
-        timeout_s: how long one request may take, for a URL only.
-        prefer_grpc: use gRPC where the client can, for a URL only.
-        shard_number, replication_factor, write_consistency_factor: used when ``ensure`` makes the collection.
+        connection: key, certificate and timeout, for a URL only; a client brings its own.
 
     Raises ``StoreUnavailable``, ``StoreTimeout``, ``PointRejected``, ``Unsupported`` and ``StoreError``.
     """
@@ -77,13 +78,7 @@ class ServerStore:
         self,
         client_or_url: QdrantClient | str,
         collection: str,
-        *,
-        api_key: str | None = None,
-        timeout_s: int = 60,
-        prefer_grpc: bool = False,
-        shard_number: int | None = None,
-        replication_factor: int | None = None,
-        write_consistency_factor: int | None = None,
+        connection: Connection | None = None,
     ) -> None:
         self._collection = collection
         self._owned = isinstance(client_or_url, str)
@@ -92,20 +87,9 @@ class ServerStore:
         elif client_or_url == _MEMORY:
             self._client = QdrantClient(location=_MEMORY)
         else:
-            self._client = QdrantClient(
-                url=client_or_url,
-                api_key=api_key,
-                timeout=timeout_s,
-                prefer_grpc=prefer_grpc,
-                check_compatibility=False,
-            )
+            self._client = connect(client_or_url, connection or Connection())
         host, self._local = place_of(self._client.init_options)
         self._where = f"collection {collection!r} at {host}"
-        self._made_with: dict[str, Any] = {
-            "shard_number": shard_number,
-            "replication_factor": replication_factor,
-            "write_consistency_factor": write_consistency_factor,
-        }
         self._spec: CollectionSpec | None = None
         self._server_version: str | None = None
         self._closed = False
@@ -117,28 +101,35 @@ class ServerStore:
         """Yes, but for the in-process double, which is to behave alike."""
         return True
 
-    def ensure(self, spec: CollectionSpec) -> None:
-        """Make the collection, or check that the one that is there has what ``spec`` names."""
+    @property
+    def wire(self) -> str:
+        """How the server is asked: ``gRPC`` or ``REST``."""
+        return "gRPC" if self._client.init_options.get("prefer_grpc") else "REST"
+
+    def ensure(self, spec: CollectionSpec) -> tuple[str, ...]:
+        """Make the collection, or check that the one that is there has what ``spec`` names.
+
+        The payload indexes are there on return, so that no filter of Augury's own ever meets a field without.
+        """
         info = self._describe()
         if info is None:
             with self._server() as client:
-                client.create_collection(
-                    self._collection,
-                    vectors_config={name: to_vector_params(given) for name, given in spec.vectors.items()},
-                    sparse_vectors_config={
-                        name: to_sparse_params(given) for name, given in spec.sparse.items()
-                    },
-                    **{name: value for name, value in self._made_with.items() if value is not None},
-                )
+                client.create_collection(self._collection, **to_creation(spec))
             found = CollectionSpec(vectors=spec.vectors, sparse=spec.sparse)
         else:
             found = read_spec(info)
             check_same(spec, found, f"The {self._where}")
+            if _METADATA_KEY not in (info.config.metadata or {}) and not self._local:
+                check_storage(spec, info.config.params, f"The {self._where}")
         with self._server() as client:
             for field, kind in spec.indexes.items():
                 if field not in found.indexes:
-                    client.create_payload_index(self._collection, field, to_index_params(kind), wait=True)
+                    params = to_index_params(
+                        kind, tenant=field == spec.tenant, on_disk=spec.storage.on_disk("indexes")
+                    )
+                    client.create_payload_index(self._collection, field, params, wait=True)
         self._spec = found.model_copy(update={"indexes": {**found.indexes, **spec.indexes}})
+        return ()
 
     def exists(self) -> bool:
         """Whether the collection has been made."""
@@ -151,7 +142,7 @@ class ServerStore:
         """
         check_points(points, self._layout())
         if points:
-            with self._server() as client:
+            with self._server("to take", described(points)) as client:
                 client.upsert(self._collection, [to_point(point) for point in points], wait=True)
 
     def search(self, request: SearchRequest) -> list[ScoredPoint]:
@@ -258,7 +249,8 @@ class ServerStore:
             return AsyncServerStore(client, self._collection)
         if self._local:
             return None
-        client = AsyncQdrantClient(**self._client.init_options)
+        with warnings.catch_warnings(action="ignore", category=UserWarning):  # of http, which was weighed
+            client = AsyncQdrantClient(**self._client.init_options)
         return AsyncServerStore(client, self._collection, owned=True)
 
     def flush(self) -> None:
@@ -272,7 +264,7 @@ class ServerStore:
 
     def _search(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
         queries = [to_query(request, self._layout()) for request in requests]
-        with self._server() as client:
+        with self._server("to answer", searches(queries)) as client:
             found = client.query_batch_points(self._collection, queries)
         return [[from_scored(point) for point in answer.points] for answer in found]
 
@@ -296,10 +288,10 @@ class ServerStore:
         return self._server_version
 
     @contextmanager
-    def _server(self) -> Iterator[QdrantClient]:
+    def _server(self, doing: str = "to answer", what: str = "a request") -> Iterator[QdrantClient]:
         if self._closed:
             raise StoreError(f"The {self._where} was closed", "Open it again before using it")
-        with self._lock, translated(self._where), self._quiet():
+        with self._lock, translated(self._where, doing, what), self._quiet():
             yield self._client
 
     def _quiet(self) -> AbstractContextManager[object]:

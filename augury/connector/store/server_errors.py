@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import httpx
 from qdrant_client.common.client_exceptions import ResourceExhaustedResponse
@@ -34,28 +35,51 @@ _NO_INDEX = re.compile(
 
 
 @contextmanager
-def translated(where: str) -> Iterator[None]:
-    """Turn whatever the client raises into the errors of ``augury.errors``; ``where`` was asked."""
+def translated(where: str, doing: str = "to answer", what: str = "a request") -> Iterator[None]:
+    """Turn whatever the client raises into the errors of ``augury.errors``; ``where`` was asked.
+
+    Args:
+        doing: what it had to do with ``what``: ``to take`` or ``to answer``.
+        what: such as ``256 points of 5.2 MiB`` or ``3 searches``.
+    """
     try:
         yield
     except AuguryError:
         raise
     except Exception as error:
-        raise _translate(error, where) from error
+        raise _translate(error, where, _Asked(doing, what)) from error
 
 
-def _translate(error: Exception, where: str) -> AuguryError:
+class _Asked(NamedTuple):
+    doing: str
+    what: str
+
+    def timeout(self, where: str) -> StoreTimeout:
+        """It was not done in time."""
+        return StoreTimeout(f"{where} took too long {self.doing} {self.what}", self._less_or_longer)
+
+    def too_large(self, where: str) -> StoreTimeout:
+        """It was refused for its size."""
+        return StoreTimeout(f"{where} refused {self.what} as too large", self._less_or_longer)
+
+    @property
+    def _less_or_longer(self) -> str:
+        less = "Write fewer points at once" if self.doing == "to take" else "Ask for less at once"
+        return f"{less}, see what else the server does, or give it longer: --timeout (in Python timeout_s)"
+
+
+def _translate(error: Exception, where: str, asked: _Asked) -> AuguryError:
     if isinstance(error, ResponseHandlingException):
-        return _transport(error.source, where)
+        return _transport(error.source, where, asked)
     if isinstance(error, UnexpectedResponse):
-        return _response(error, where)
+        return _response(error, where, asked)
     if isinstance(error, ResourceExhaustedResponse):
         return StoreUnavailable(
             f"{where} limits the rate of requests", f"Wait {error.retry_after_s} s, then try again"
         )
     code = getattr(error, "code", None)  # of grpc.RpcError, without importing grpc
     if callable(code) and getattr(code(), "name", None):
-        return _grpc(code().name, str(getattr(error, "details", lambda: "")()), where)
+        return _grpc(code().name, str(getattr(error, "details", lambda: "")()), where, asked)
     if isinstance(error, ValueError) and re.match(r"Collection .* not found", str(error)):
         return _missing(where)
     if isinstance(error, NotImplementedError):
@@ -65,16 +89,16 @@ def _translate(error: Exception, where: str) -> AuguryError:
     )
 
 
-def _transport(error: object, where: str) -> StoreError:
+def _transport(error: object, where: str, asked: _Asked) -> StoreError:
+    if isinstance(error, httpx.ConnectError) and (fix := _tls(str(error))):
+        return StoreError(f"There is no safe connection to {where}: {_short(str(error))}", fix)
     if isinstance(error, httpx.ConnectError | httpx.ConnectTimeout):
         return StoreUnavailable(
             f"{where} does not answer: {_short(str(error))}",
             "Check that Qdrant is running there and can be reached",
         )
     if isinstance(error, httpx.TimeoutException):
-        return StoreTimeout(
-            f"{where} took too long", "Send smaller batches, or give the store a longer timeout_s"
-        )
+        return asked.timeout(where)
     if isinstance(error, httpx.TransportError):
         return StoreUnavailable(f"The connection to {where} broke: {_short(str(error))}", "Try again")
     return StoreError(
@@ -82,18 +106,23 @@ def _transport(error: object, where: str) -> StoreError:
     )
 
 
-def _response(error: UnexpectedResponse, where: str) -> AuguryError:
+def _tls(reason: str) -> str:
+    """What to do about a TLS handshake that failed; empty where none did."""
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return "Name the certificate of your own authority with --ca-cert FILE (ca_cert in Python)"
+    return "The server may speak no TLS: write http://" if "[SSL" in reason else ""
+
+
+def _response(error: UnexpectedResponse, where: str, asked: _Asked) -> AuguryError:
     status, reason = error.status_code, _reason(error)
     if unindexed := _NO_INDEX.search(reason):
         return _no_index(unindexed, where)
     if status == _TOO_LARGE:
-        return StoreTimeout(f"{where} refused a request as too large", "Send smaller batches")
+        return asked.too_large(where)
     if status in _TIMEOUTS:
-        return StoreTimeout(
-            f"{where} took too long", "Send smaller batches, or give the store a longer timeout_s"
-        )
+        return asked.timeout(where)
     if status in _DENIED:
-        return StoreError(f"{where} denied access", "Check the API key and what it may do")
+        return _denied(where)
     if status in _BUSY:
         return StoreUnavailable(f"{where} is busy or starting ({status})", "Wait a little, then try again")
     if status == _NOT_FOUND and "ollection" in reason:
@@ -103,7 +132,7 @@ def _response(error: UnexpectedResponse, where: str) -> AuguryError:
     )
 
 
-def _grpc(code: str, details: str, where: str) -> AuguryError:
+def _grpc(code: str, details: str, where: str, asked: _Asked) -> AuguryError:
     if unindexed := _NO_INDEX.search(details):
         return _no_index(unindexed, where)
     if code == "UNAVAILABLE":
@@ -111,12 +140,12 @@ def _grpc(code: str, details: str, where: str) -> AuguryError:
             f"{where} does not answer: {_short(details)}",
             "Check that Qdrant is running there and can be reached",
         )
-    if code in ("DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED"):
-        return StoreTimeout(
-            f"{where} took too long or was sent too much", "Send smaller batches, or give a longer timeout_s"
-        )
+    if code in ("DEADLINE_EXCEEDED", "CANCELLED"):
+        return asked.timeout(where)
+    if code == "RESOURCE_EXHAUSTED":
+        return asked.too_large(where)
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
-        return StoreError(f"{where} denied access", "Check the API key and what it may do")
+        return _denied(where)
     if code == "NOT_FOUND" and "ollection" in details:
         return _missing(where)
     return StoreError(
@@ -130,6 +159,10 @@ def _no_index(refused: re.Match[str], where: str) -> FilterError:
         f"{where} filters only by indexed fields, and {field} has no payload index",
         f"Add one: augury filter-field INDEX {field.removeprefix('metadata.')}:{kind}",
     )
+
+
+def _denied(where: str) -> StoreError:
+    return StoreError(f"{where} denied access", "Check the API key in QDRANT_API_KEY and what it may do")
 
 
 def _missing(where: str) -> IndexNotFound:

@@ -27,12 +27,21 @@ from .arrays import to_array
 from .check import canonical_id
 from .filters import parse_filter
 
-_DISTANCES: dict[Distance, models.Distance] = {
+DISTANCES: dict[Distance, models.Distance] = {
     "cosine": models.Distance.COSINE,
     "dot": models.Distance.DOT,
     "euclid": models.Distance.EUCLID,
 }
-_SPELLED: dict[str, Distance] = {distance.value: name for name, distance in _DISTANCES.items()}
+_SPELLED: dict[str, Distance] = {distance.value: name for name, distance in DISTANCES.items()}
+_ON_DISK_INDEXES: dict[str, Any] = {
+    "keyword": models.KeywordIndexParams,
+    "integer": models.IntegerIndexParams,
+    "float": models.FloatIndexParams,
+    "bool": models.BoolIndexParams,
+    "datetime": models.DatetimeIndexParams,
+    "geo": models.GeoIndexParams,
+    "uuid": models.UuidIndexParams,
+}
 
 
 def place_of(options: Mapping[str, Any]) -> tuple[str, bool]:
@@ -46,29 +55,22 @@ def place_of(options: Mapping[str, Any]) -> tuple[str, bool]:
     return (f"{parts.hostname or parts.path}:{port}" if port else str(parts.hostname)), False
 
 
-def to_vector_params(spec: VectorSpec) -> models.VectorParams:
-    """A named dense vector as a server creates it."""
-    return models.VectorParams(
-        size=spec.size,
-        distance=_DISTANCES[spec.distance],
-        multivector_config=models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
-        if spec.multi
-        else None,
-        hnsw_config=None if spec.hnsw else models.HnswConfigDiff(m=0),
-        on_disk=True if spec.on_disk else None,
-    )
-
-
-def to_sparse_params(spec: SparseSpec) -> models.SparseVectorParams:
-    """A named sparse vector as a server creates it."""
-    return models.SparseVectorParams(modifier=models.Modifier.IDF if spec.idf else None)
-
-
-def to_index_params(kind: IndexKind) -> Any:
+def to_index_params(kind: IndexKind, *, tenant: bool = False, on_disk: bool = False) -> Any:
     """The payload index as a server creates it."""
+    if tenant:
+        return models.KeywordIndexParams(type=models.KeywordIndexType.KEYWORD, is_tenant=True)
     if kind == "text":
-        return models.TextIndexParams(type=models.TextIndexType.TEXT, phrase_matching=True)
+        return models.TextIndexParams(
+            type=models.TextIndexType.TEXT, phrase_matching=True, on_disk=on_disk or None
+        )
+    if on_disk:
+        return _ON_DISK_INDEXES[kind](type=kind, on_disk=True)
     return models.PayloadSchemaType(kind)
+
+
+def searches(queries: Sequence[object]) -> str:
+    """``searches(queries)`` is ``"16 searches"``."""
+    return f"{len(queries)} search{'es' if len(queries) != 1 else ''}"
 
 
 def read_spec(info: models.CollectionInfo) -> CollectionSpec:
@@ -108,7 +110,7 @@ def to_point(point: Point) -> models.PointStruct:
 
 def to_query(request: SearchRequest, spec: CollectionSpec) -> models.QueryRequest:
     """A search as the client takes it; local mode wants the query of a multivector as a list of rows."""
-    params = models.SearchParams(exact=request.exact)
+    params = models.SearchParams(exact=request.exact, quantization=_rescoring(request.oversampling))
     return models.QueryRequest(
         limit=request.limit,
         prefetch=[_prefetch(inner, params, spec) for inner in request.prefetch] or None,
@@ -143,6 +145,14 @@ def from_scored(found: models.ScoredPoint) -> ScoredPoint:
 def from_record(found: models.Record) -> Record:
     """A stored point."""
     return Record(id=canonical_id(found.id), payload=found.payload or {}, vectors=_vectors_in(found.vector))
+
+
+def _rescoring(oversampling: float | None) -> models.QuantizationSearchParams | None:
+    if oversampling is None:
+        return None
+    if oversampling == 0:
+        return models.QuantizationSearchParams(rescore=False)
+    return models.QuantizationSearchParams(rescore=True, oversampling=oversampling)
 
 
 def _scoring(query: Nearest | Fusion, spec: CollectionSpec) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from functools import cache
 import numpy as np
 
 from ...connector.index import Index
-from ...connector.query.planner import SearchOptions
+from ...connector.query.planner import SearchOptions, confined
 from ...connector.reconcile import stored_profile
 from ...errors import UsageError
 from ...schemas.evaluation import Difference
@@ -48,9 +48,9 @@ def tune(
     is changed only where that helps queries that did not choose its value, with the 95 % interval above 0.
 
     Args:
-        options: ``filter`` holds in every search, and ``candidates`` are taken from each branch.
-            ``expand`` ``auto`` also has each query expanded by the LLM and tunes where that is worth it.
-            ``reranker`` names one; an index's own is tried too, unless ``rerank`` is 0.
+        options: ``filter`` and ``tenant`` hold in every search, and ``candidates`` are taken from each
+            branch. ``expand`` ``auto`` also has each query expanded by the LLM and tunes where that is worth
+            it. ``reranker`` names one; an index's own is tried too, unless ``rerank`` is 0.
         write: store the settings with the index; a new alpha is folded in from the stored vectors.
         progress: called with ``searching`` or ``weighing``, what is done and all of it.
 
@@ -65,7 +65,7 @@ def tune(
             f"{len(dataset.queries)} judged queries are too few for {folds} folds",
             f"Judge at least {folds * _PER_FOLD}, or use fewer folds: --folds",
         )
-    coverage(index.store, dataset)
+    coverage(index.store, dataset, confined(index.profile, options.tenant))
     start = _start(stored_profile(index.where, index.store.metadata()))
     scenarios, sparse = has_scenarios(index), index.profile.sparse is not None
     candidates = options.candidates or index.profile.search.candidates
@@ -153,6 +153,8 @@ def _planner(
         limit=1,
         branches=tuple(names),
         filter=options.filter,
+        tenant=options.tenant,
+        exact=options.exact,
         expand=options.expand,
         pool="max",
         candidates=2 * candidates,

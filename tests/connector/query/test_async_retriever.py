@@ -16,7 +16,8 @@ from qdrant_client import AsyncQdrantClient, models
 import augury
 from augury.connector.store.async_server import AsyncServerStore
 from augury.connector.store.server import ServerStore
-from augury.connector.store.server_wire import to_point, to_sparse_params, to_vector_params
+from augury.connector.store.server_storage import to_creation
+from augury.connector.store.server_wire import to_point
 from augury.errors import (
     FilterError,
     IndexNotFound,
@@ -192,11 +193,7 @@ def test_options_and_batches(index: augury.Index) -> None:
 async def copied(store: ServerStore, spec: Any) -> AsyncQdrantClient:
     """An awaited client with the same collection: local mode keeps its data in the client."""
     client = AsyncQdrantClient(location=":memory:")
-    await client.create_collection(
-        "augury",
-        vectors_config={name: to_vector_params(given) for name, given in spec.vectors.items()},
-        sparse_vectors_config={name: to_sparse_params(given) for name, given in spec.sparse.items()},
-    )
+    await client.create_collection("augury", **to_creation(spec))
     names = (*spec.vectors, *spec.sparse)
     for records in store.scroll(vectors=names):
         points = [to_point(Point(each.id, each.vectors, each.payload)) for each in records]
