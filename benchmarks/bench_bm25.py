@@ -1,8 +1,8 @@
-"""Augury's BM25 against bm25s with the same k1, b, stemmer, stop words and texts: nDCG@10 of the whole search.
+"""Augury's BM25 against bm25s with the same k1, b, stemmer, stop words and texts: nDCG@10.
 
 python -m benchmarks.bench_bm25 [FOLDER:SPLIT...] [--json]
 
-bm25s is run with the stop words of Qdrant's embedder, which Augury uses, and with its own shorter English list.
+bm25s is run with the stop words of Qdrant's embedder, which Augury uses, and with its own shorter list.
 """
 
 from __future__ import annotations
@@ -56,9 +56,7 @@ def embedder_stop_words() -> list[str]:
 def ours(folder: Path, split: str, k1: float, b: float) -> float:
     """nDCG@10 of the sparse branch of an index that ``augury ingest --sparse bm25:k=...,b=...`` makes."""
     qrels, queries = load_qrels(folder, split), load_queries(folder)
-    profile = Profile(
-        chunk=ChunkProfile(mode="none"), sparse=SparseProfile(model=f"bm25:k={k1:g},b={b:g}")
-    )
+    profile = Profile(chunk=ChunkProfile(mode="none"), sparse=SparseProfile(model=f"bm25:k={k1:g},b={b:g}"))
     options = augury.SearchOptions(branches=("sparse",), limit=DEPTH)
     with (
         tempfile.TemporaryDirectory() as temporary,

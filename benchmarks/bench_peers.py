@@ -1,9 +1,9 @@
 """Augury beside other ways of searching the same vectors: speed, memory and nDCG@10.
 
-python benchmarks/bench_peers.py [FOLDER:SPLIT] [--work FOLDER] [--documents N] [--repeat 3] [--only NAME...] [--json]
+python -m benchmarks.bench_peers [FOLDER:SPLIT] [--documents N] [--repeat 3] [--only NAME...] [--json]
 
-The collection is encoded once (MiniLM and SPLADE-tiny) and kept in the work folder, so all systems get the same
-vectors and a second run is quick. Each system runs in a fresh process. What is counted:
+The collection is encoded once (MiniLM and SPLADE-tiny) and kept in the folder of ``--work``, so all systems
+get the same vectors and a second run is quick. Each system runs in a fresh process. What is counted:
 
 - ``write``: documents/s from vectors in memory to an index that answers (bm25s and Augury's BM25 start from
   texts: tokens are their vectors). ``with_encoding`` adds the encoders' time for the same documents, measured

@@ -26,7 +26,7 @@ _DONE = "encoded.json"
 
 
 def prepare(collection: str, work: Path, most: int | None = None) -> Path:
-    """The folder with the vectors of ``FOLDER:SPLIT``, made if it is not there. Only the judged queries count."""
+    """The folder with the vectors of ``FOLDER:SPLIT`` and its judged queries, made if it is not there."""
     folder, _, split = collection.rpartition(":")
     target = work / f"{Path(folder).name}-{split}-{most or 'all'}"
     if (target / _DONE).exists():
@@ -77,7 +77,7 @@ def prepare(collection: str, work: Path, most: int | None = None) -> Path:
 
 
 class Encoded:
-    """A prepared collection. Parts are read when they are asked for, so that each peer holds what it needs."""
+    """A prepared collection. Parts are read when asked for, so that each peer holds what it needs."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder

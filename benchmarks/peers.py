@@ -1,4 +1,4 @@
-"""The systems that ``bench_peers.py`` compares: each is built from the same vectors and answers by query number."""
+"""The systems that ``bench_peers.py`` compares: built from the same vectors, asked by the query's number."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""BM25 against bm25s, which computes it over the whole collection at once. Skipped without the collections."""
+"""BM25 against bm25s, which sees the whole collection at once. Skipped without the collections."""
 
 from __future__ import annotations
 

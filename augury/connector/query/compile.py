@@ -73,6 +73,7 @@ def _request(
         filter=plan.filter,
         payload=LISTED,
         vectors=carry,
+        exact=False,
     )
 
 
