@@ -1,6 +1,7 @@
 # make demo      the environment, the starter models, and the main job on the sample collection
 # make test      the environment and all tests
 # make check     the gate: lint, format, types, import arrows, Docker files
+# make bench     the benchmarks; those against peers, of growth and of BM25 rewrite docs/benchmarks.md
 # make llm       a small LLM behind vLLM on the CPU, at http://127.0.0.1:8000/v1, until Ctrl-C
 # make test-llm  the tests that need that LLM; they start it themselves
 VENV ?= .venv
@@ -72,6 +73,7 @@ bench: models
 	$(BIN)/python benchmarks/bench_ingest.py
 	$(BIN)/python benchmarks/bench_search.py
 	$(BIN)/python benchmarks/bench_memory.py
+	$(BIN)/python -m benchmarks.report
 
 clean:
 	rm -rf $(VENV) $(LLM_VENV) .llm $(DEMO_INDEX)

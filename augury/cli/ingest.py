@@ -53,7 +53,9 @@ if TYPE_CHECKING:
 )
 @click.option("--dense", metavar="MODEL", help="Dense model: starter:minilm, a folder, or a hub name.")
 @click.option(
-    "--sparse", metavar="MODEL|bm25|none", help="Sparse model: starter:splade-tiny, bm25, none, ..."
+    "--sparse",
+    metavar="MODEL|bm25|none",
+    help="Sparse model: starter:splade-tiny, none, bm25, bm25:k=0.9,b=0.4, ...",
 )
 @click.option(
     "--hypencoder",

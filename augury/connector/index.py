@@ -21,11 +21,13 @@ from ..schemas.profile import Profile
 from ..schemas.report import IngestReport
 from ..schemas.status import IndexStatus
 from .index_models import IndexModels
+from .ingest.ahead import ahead, encoder_texts
 from .ingest.generator import ScenarioGenerator
 from .ingest.pipeline import ingest
 from .ingest.readable import SourceItem
 from .ingest.refold import refold
 from .ingest.scenario_source import ScenarioFile, ScenarioSource
+from .ingest.select import WINDOW
 from .ingest.tally import OnError
 from .query.async_retriever import AsyncRetriever
 from .query.expand import Expander
@@ -165,6 +167,9 @@ class Index:
             )
         source = self._scenario_source(scenarios)
         try:
+            if not self._made and self.models.bm25_to_fit:
+                first, documents = ahead(documents, WINDOW)
+                self.models.fit_bm25(encoder_texts(first, self.profile.chunk))
             notes = self.make()
             report = ingest(
                 documents,

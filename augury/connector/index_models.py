@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 from ..errors import ModelError, ModelMismatch, UsageError
+from ..models.bm25 import Bm25Encoder
 from ..models.encoder import DenseEncoder, SparseEncoder
 from ..models.reranker import TextReranker, VectorReranker
 from ..schemas.profile import HypencoderProfile, Profile, RerankKind
@@ -62,9 +63,19 @@ class IndexModels:
         if encoder is None:
             from ..models.sparse import load_sparse
 
-            encoder = load_sparse(wanted.model)
+            encoder = load_sparse(wanted.model, revision=wanted.revision)
         self._check("sparse", wanted.model, wanted.revision, encoder.revision)
         return encoder
+
+    @property
+    def bm25_to_fit(self) -> bool:
+        """Whether the sparse encoder is a BM25 that nobody has told how long a usual passage is."""
+        return isinstance(self.sparse, Bm25Encoder) and self.sparse.measures_length
+
+    def fit_bm25(self, texts: Sequence[str]) -> None:
+        """Give BM25 the average length of these texts, the first of a new index."""
+        assert isinstance(self.sparse, Bm25Encoder)
+        self.sparse = self.sparse.fitted(texts)
 
     @cached_property
     def hypencoder(self) -> VectorReranker:

@@ -82,7 +82,7 @@ class ModelCard:
 
 def refuse_other_kind(name: str, kind: Kind) -> None:
     """Raise ``ModelError`` if ``name`` is known to be a model of another kind, as BM25 is no dense one."""
-    found = "sparse" if name == "bm25" else MODELS[name].kind if name in MODELS else kind
+    found = "sparse" if name.partition(":")[0] == "bm25" else MODELS[name].kind if name in MODELS else kind
     if found != kind:
         raise ModelError(
             f"{name} is a {found} model, not a {kind} one", f"Choose a {kind} model: augury models list"

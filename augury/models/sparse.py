@@ -17,7 +17,7 @@ from sentence_transformers.util import select_max_active_dims
 from ..errors import ModelOutputError
 from ..schemas.points import SparseVector
 from .backbone import Task, forward, open_model, shipped_prompt
-from .bm25 import Bm25Encoder
+from .bm25 import Bm25Encoder, is_bm25
 from .device import DtypeName
 from .encoder import SparseEncoder
 from .registry import refuse_other_kind
@@ -32,24 +32,29 @@ MAX_TOKENS_WITH_LOGITS = 2048
 def load_sparse(
     name: str,
     *,
+    revision: str = "",
     device: str | None = None,
     dtype: DtypeName | None = None,
     max_tokens_per_batch: int | None = None,
 ) -> SparseEncoder:
-    """``load_sparse("starter:splade-tiny")``: a folder, ``starter:`` or hub name, or ``bm25``.
+    """``load_sparse("starter:splade-tiny")``: a folder, ``starter:`` or hub name, or ``bm25``,
+    also with parameters, as in ``bm25:k=0.9,b=0.4``.
+
+    Args:
+        revision: the one that an index was made with; BM25 takes its parameters from there.
 
     Raises:
         ModelNotFound: no folder, cache or hub has it.
         ModelFetchError: it could not be fetched, or its weights cannot be read safely.
         ModelError: the files are not a model of this kind.
     """
-    if name == Bm25Encoder.name:
-        return Bm25Encoder()
+    if is_bm25(name):
+        return Bm25Encoder.named(name, revision)
     refuse_other_kind(name, "sparse")
-    model, revision = open_model(Library, name, device, dtype)
+    model, found = open_model(Library, name, device, dtype)
     in_blocks = pool_in_blocks(model)
     tokens = max_tokens_per_batch or (MAX_TOKENS if in_blocks else MAX_TOKENS_WITH_LOGITS)
-    return SpladeEncoder(model, name=name, revision=revision, max_tokens_per_batch=tokens)
+    return SpladeEncoder(model, name=name, revision=found, max_tokens_per_batch=tokens)
 
 
 class SpladeEncoder:

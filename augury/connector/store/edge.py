@@ -7,10 +7,13 @@ What the engine is like, as far as callers notice:
   needs ``flush``. It costs about as much as the upsert itself (about 40 ms after 256 points of 384
   dimensions with four multivector rows and a sparse vector, for 45 ms of upsert), so it runs by itself
   every 32 MiB: that keeps the journal, and the time to replay it, small.
-- **Search is exact.** Every vector is compared, from memory-mapped files: no HNSW graph is built, and
-  ``SearchRequest.exact`` changes nothing. At 50,000 points of 384 dimensions that is about 12 ms for a
-  vector and 45 ms for a multivector of four rows, on one core. A graph over the vectors would take 90 s to
-  build and answer in 4 ms, not always with the right points.
+- **Every vector is compared**, from memory-mapped files: no HNSW graph is built. At 50,000 points of 384
+  dimensions that is about 12 ms for a vector, on one core. A graph would take 90 s to build and answer in
+  4 ms, not always with the right points; one over multivectors took six minutes for 20,000 points.
+- **Multivectors are compared by int8 codes first**, in segments of 10 MiB and more, unless
+  ``SearchRequest.exact`` asks for whole rows. Three times the points wanted are then scored by their whole
+  rows, so scores and their order are exact; what the codes rank below three times the limit is not found.
+  ``benchmarks/bench_layouts.py`` measures how often. Indexes made without codes go on without them.
 - **Writing tidies.** After every 32 MiB, and on ``close``, the engine turns what was written into compact,
   read-only segments of about that size. Ingesting 50,000 points then peaks at 400 MB of memory instead of
   990 MB, the index opens in .1 s instead of 2.4 s, and a search reads its segments in parallel (14 ms instead

@@ -51,11 +51,24 @@ _INDEXES: dict[IndexKind, Any] = {
 SEGMENT_BYTES = 32 * 2**20
 """How much is written between two flushes, and how large a segment grows: small, so that tidying one needs
 little memory, and several are read in parallel."""
+_CODED_BYTES = 10 * 2**20
+"""From how much on a segment's multivectors get codes; below, comparing whole rows takes no time."""
+_OVERSAMPLING = 3.0
+"""How many times the points wanted are scored again by their whole rows: with 2 and the int8 codes below no
+point of 40 exact top tens was missed (benchmarks/bench_layouts.py)."""
+_ROUGH_FIRST = edge.SearchParams(
+    exact=False, quantization=edge.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING)
+)
+_EXACT = edge.SearchParams(exact=True)
+_CODES = edge.ScalarQuantizationConfig(edge.ScalarType.Int8, quantile=0.99, memory=edge.Memory.Cold)
 _NO_GRAPH = edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000)
 
 
 def to_config(spec: CollectionSpec) -> edge.EdgeConfig:
-    """The shard configuration: everything memory-mapped and read on demand, no HNSW graphs."""
+    """The shard configuration: everything memory-mapped and read on demand, no HNSW graphs.
+
+    Multivectors also get int8 codes in the compact segments that are large enough to gain by it.
+    """
     cold = edge.Memory.Cold
     return edge.EdgeConfig(
         vectors={
@@ -66,6 +79,7 @@ def to_config(spec: CollectionSpec) -> edge.EdgeConfig:
                 if vector.multi
                 else None,
                 hnsw_config=_NO_GRAPH,
+                quantization_config=_CODES if vector.multi else None,
                 memory=cold,
             )
             for name, vector in spec.vectors.items()
@@ -77,7 +91,9 @@ def to_config(spec: CollectionSpec) -> edge.EdgeConfig:
         hnsw_config=_NO_GRAPH,
         payload_memory=cold,
         id_tracker_memory=cold,
-        optimizers=edge.EdgeOptimizersConfig(max_segment_size=SEGMENT_BYTES // 1024),
+        optimizers=edge.EdgeOptimizersConfig(
+            max_segment_size=SEGMENT_BYTES // 1024, indexing_threshold=_CODED_BYTES // 1024
+        ),
     )
 
 
@@ -139,8 +155,8 @@ def to_point(point: Point) -> edge.Point:
 
 
 def to_query(request: SearchRequest, filters: FilterOut) -> edge.QueryRequest:
-    """A search as the engine takes it."""
-    params = edge.SearchParams(exact=request.exact)
+    """A search as the engine takes it. What a prefetch found is always scored by whole vectors."""
+    params = _EXACT if request.exact else _ROUGH_FIRST
     return edge.QueryRequest(
         limit=request.limit,
         query=_scoring(request.query),
@@ -148,7 +164,7 @@ def to_query(request: SearchRequest, filters: FilterOut) -> edge.QueryRequest:
         with_vector=list(request.vectors) or False,
         with_payload=payload_keys(request.payload),
         filter=filters(request.filter),
-        params=params,
+        params=_EXACT if request.prefetch else params,
     )
 
 
@@ -186,7 +202,7 @@ def _prefetch(stage: Prefetch, params: edge.SearchParams, filters: FilterOut) ->
         limit=stage.limit,
         query=_scoring(stage.query),
         prefetches=[_prefetch(inner, params, filters) for inner in stage.prefetch],
-        params=params,
+        params=_EXACT if stage.prefetch else params,
         filter=filters(stage.filter),
     )
 

@@ -266,3 +266,32 @@ def test_searching_without_a_filter_never_imports_the_client(store: EdgeStore, p
         sys.exit("qdrant_client" in sys.modules)
     """
     assert child(path, code) == 0
+
+
+def test_large_multivectors_are_searched_by_codes_and_scored_by_rows(path: Path) -> None:
+    """The codes find what comparing all rows finds, with its scores; a prefetch is scored by rows too."""
+    dim, rows, count = 384, 4, 2_000  # 12 MB, more than a segment needs to get codes
+    rng = np.random.default_rng(7)
+    vectors = rng.standard_normal((count, rows, dim), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=-1, keepdims=True)
+    store = EdgeStore(path, create=True)
+    store.ensure(CollectionSpec(vectors={"rows": VectorSpec(size=dim, distance="dot", multi=True)}))
+    for start in range(0, count, 500):
+        store.upsert([Point(start + i, {"rows": v}, {}) for i, v in enumerate(vectors[start : start + 500])])
+    store.close()
+    assert list(path.rglob("*quantized*"))
+    store = EdgeStore(path, create=False)
+    found = 0
+    for query in rng.standard_normal((20, 1, dim), dtype=np.float32):
+        nearest = Nearest(query, "rows")
+        exact, rough = store.search_batch(
+            [SearchRequest(10, nearest), SearchRequest(10, nearest, exact=False)]
+        )
+        best = (vectors @ query[0]).max(axis=1)
+        assert [point.id for point in exact] == np.argsort(-best)[:10].tolist()
+        found += len({point.id for point in exact} & {point.id for point in rough})
+        again = store.search(SearchRequest(10, nearest, prefetch=(Prefetch(10, nearest),), exact=False))
+        for point in (*exact, *rough, *again):
+            assert point.score == pytest.approx(best[point.id], abs=1e-5)
+    assert found >= 0.98 * 20 * 10
+    store.close()
