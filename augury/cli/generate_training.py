@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .ingest import show_usage
-from .options import chunk_options, llm_options, set_chunk, set_llm, source_options
+from .options import (
+    chunk_options,
+    connection,
+    llm_options,
+    server_options,
+    set_chunk,
+    set_llm,
+    source_options,
+)
 from .terminal import console, echo_json, json_option, plain, progress
 from .training_file import line_count, opened, show_failures, training_file_options
 
@@ -42,6 +50,7 @@ _QUIET = click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 @source_options
 @chunk_options
 @llm_options
+@server_options
 @_QUIET
 @json_option
 def queries(
@@ -79,7 +88,7 @@ def queries(
     with ExitStack() as stack:
         passages: Any
         if holds_index(where):
-            store = open_store(where, create=False)
+            store = open_store(where, create=False, connection=connection())
             stack.callback(store.close)
             passages, total = passages_of_index(store), store.count()
         else:

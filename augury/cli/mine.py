@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .opening import open_for_search, parsed_filter, split_models
-from .options import llm_options, search_options
+from .options import llm_options, search_options, server_options
 from .settings import Settings
 from .terminal import console, echo_json, json_option, plain, progress
 from .training_file import opened, show_failures, training_file_options
@@ -80,6 +80,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @training_file_options
 @search_options
 @llm_options
+@server_options
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 @json_option
 def mine(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from .opening import open_for_search, parsed_filter, split_models
-from .options import dataset_options, llm_options, tuning_options
+from .options import dataset_options, llm_options, server_options, tuning_options
 from .settings import Settings
 from .show_tuning import show_tuning
 from .terminal import echo_json, json_option, progress
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 @dataset_options
 @tuning_options
 @llm_options
+@server_options
 @click.option(
     "--folds", type=click.IntRange(2, 50), default=5, show_default=True, help="For cross-validation."
 )
