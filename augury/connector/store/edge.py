@@ -11,9 +11,10 @@ What the engine is like, as far as callers notice:
   dimensions that is about 12 ms for a vector, on one core. A graph would take 90 s to build and answer in
   4 ms, not always with the right points; one over multivectors took six minutes for 20,000 points.
 - **Multivectors are compared by int8 codes first**, in segments of 10 MiB and more, unless
-  ``SearchRequest.exact`` asks for whole rows. Three times the points wanted are then scored by their whole
-  rows, so scores and their order are exact; what the codes rank below three times the limit is not found.
-  ``benchmarks/bench_layouts.py`` measures how often. Indexes made without codes go on without them.
+  ``SearchRequest.exact`` asks for whole rows or the query is no unit vector. Three times the points wanted
+  are then scored by their whole rows, so scores and their order are exact; what the codes rank below three
+  times the limit is not found. ``benchmarks/bench_layouts.py`` measures how often. Indexes made without
+  codes go on without them.
 - **Writing tidies.** After every 32 MiB, and on ``close``, the engine turns what was written into compact,
   read-only segments of about that size. Ingesting 50,000 points then peaks at 400 MB of memory instead of
   990 MB, the index opens in .1 s instead of 2.4 s, and a search reads its segments in parallel (14 ms instead

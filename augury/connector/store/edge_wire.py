@@ -59,6 +59,7 @@ point of 40 exact top tens was missed (benchmarks/bench_layouts.py)."""
 _ROUGH_FIRST = edge.SearchParams(
     exact=False, quantization=edge.QuantizationSearchParams(rescore=True, oversampling=_OVERSAMPLING)
 )
+_UNIT_WITHIN = 0.01  # of a query's length
 _EXACT = edge.SearchParams(exact=True)
 _CODES = edge.ScalarQuantizationConfig(edge.ScalarType.Int8, quantile=0.99, memory=edge.Memory.Cold)
 _NO_GRAPH = edge.HnswIndexConfig(m=0, ef_construct=100, full_scan_threshold=10_000)
@@ -156,15 +157,14 @@ def to_point(point: Point) -> edge.Point:
 
 def to_query(request: SearchRequest, filters: FilterOut) -> edge.QueryRequest:
     """A search as the engine takes it. What a prefetch found is always scored by whole vectors."""
-    params = _EXACT if request.exact else _ROUGH_FIRST
     return edge.QueryRequest(
         limit=request.limit,
         query=_scoring(request.query),
-        prefetches=[_prefetch(inner, params, filters) for inner in request.prefetch],
+        prefetches=[_prefetch(inner, request.exact, filters) for inner in request.prefetch],
         with_vector=list(request.vectors) or False,
         with_payload=payload_keys(request.payload),
         filter=filters(request.filter),
-        params=_EXACT if request.prefetch else params,
+        params=_params(request, request.exact),
     )
 
 
@@ -197,14 +197,25 @@ def _scoring(query: Nearest | Fusion) -> Any:
     return edge.Fusion.Rrf(k=query.k + 1, weights=list(query.weights) if query.weights else None)
 
 
-def _prefetch(stage: Prefetch, params: edge.SearchParams, filters: FilterOut) -> edge.Prefetch:
+def _prefetch(stage: Prefetch, exact: bool, filters: FilterOut) -> edge.Prefetch:
     return edge.Prefetch(
         limit=stage.limit,
         query=_scoring(stage.query),
-        prefetches=[_prefetch(inner, params, filters) for inner in stage.prefetch],
-        params=_EXACT if stage.prefetch else params,
+        prefetches=[_prefetch(inner, exact, filters) for inner in stage.prefetch],
+        params=_params(stage, exact),
         filter=filters(stage.filter),
     )
+
+
+def _params(stage: SearchRequest | Prefetch, exact: bool) -> edge.SearchParams:
+    """Codes are no use for a query that is no unit vector: its numbers are cut to the range of the rows'."""
+    if exact or stage.prefetch or not isinstance(stage.query, Nearest):
+        return _EXACT
+    vector = stage.query.vector
+    unit = isinstance(vector, SparseVector) or np.allclose(
+        np.linalg.norm(vector, axis=-1), 1, atol=_UNIT_WITHIN
+    )
+    return _ROUGH_FIRST if unit else _EXACT
 
 
 def _vector_out(vector: Vector) -> Any:

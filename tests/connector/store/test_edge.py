@@ -283,12 +283,15 @@ def test_large_multivectors_are_searched_by_codes_and_scored_by_rows(path: Path)
     store = EdgeStore(path, create=False)
     found = 0
     for query in rng.standard_normal((20, 1, dim), dtype=np.float32):
+        longer = store.search(SearchRequest(10, Nearest(query, "rows"), exact=False))
+        query /= np.linalg.norm(query)
         nearest = Nearest(query, "rows")
         exact, rough = store.search_batch(
             [SearchRequest(10, nearest), SearchRequest(10, nearest, exact=False)]
         )
         best = (vectors @ query[0]).max(axis=1)
         assert [point.id for point in exact] == np.argsort(-best)[:10].tolist()
+        assert [point.id for point in longer] == [point.id for point in exact]
         found += len({point.id for point in exact} & {point.id for point in rough})
         again = store.search(SearchRequest(10, nearest, prefetch=(Prefetch(10, nearest),), exact=False))
         for point in (*exact, *rough, *again):
