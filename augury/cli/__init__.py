@@ -14,6 +14,7 @@ from .llm import llm
 from .models import models
 from .search import search
 from .terminal import Commands
+from .train import train
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -29,5 +30,17 @@ def main() -> None:
     """
 
 
-for command in (ingest, search, evaluate, compare, status, refold, filter_field, generate, llm, models):
+for command in (
+    ingest,
+    search,
+    evaluate,
+    compare,
+    status,
+    refold,
+    filter_field,
+    generate,
+    train,
+    llm,
+    models,
+):
     main.add_command(command)

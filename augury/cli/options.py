@@ -17,7 +17,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
     def decorate(command: F) -> F:
         for option in reversed(options):
             command = option(command)
@@ -38,7 +38,7 @@ def _read_as_set(ctx: click.Context, parameter: click.Parameter, value: str | No
     return getattr(settings, str(parameter.name))
 
 
-source_options = _all(
+source_options = together(
     click.option("--id-field", help="Field that holds a record's id  [default: _id, id or doc_id]"),
     click.option("--text-field", help="Field that holds its text  [default: text, body or content]"),
     click.option("--title-field", help="Field that holds its title  [default: title]"),
@@ -54,7 +54,7 @@ source_options = _all(
 )
 """How a source is read: ``id_field``, ``text_field``, ``title_field``, ``kind``, ``encoding``."""
 
-chunk_options = _all(
+chunk_options = together(
     click.option(
         "--chunk", type=click.Choice(["sentences", "none"]), help="Cut documents, or keep each whole."
     ),
@@ -68,7 +68,7 @@ chunk_options = _all(
 )
 """How documents are cut: ``chunk``, ``chunk_min``, ``chunk_max``, ``chunk_overlap``."""
 
-llm_options = _all(
+llm_options = together(
     click.option("--llm-url", metavar="URL", help="An OpenAI-compatible server  [default: OPENAI_BASE_URL]"),
     click.option("--llm-model", metavar="NAME", help="Its model  [default: the only one it lists]"),
     click.option(
@@ -82,7 +82,7 @@ llm_options = _all(
 )
 """Which LLM is asked, and how: ``llm_url``, ``llm_model``, ``llm_concurrency``, ``llm_timeout``."""
 
-search_options = _all(
+search_options = together(
     click.option(
         "--branches",
         callback=_read_as_set,
@@ -135,7 +135,7 @@ search_options = _all(
 """How a search is done: fields of ``Settings``, ``clauses``, ``filter_json``, and what opens the index:
 ``hypencoder``, ``cross_encoder``, ``rules``."""
 
-dataset_options = _all(
+dataset_options = together(
     click.option(
         "--dataset", metavar="FOLDER|ID", help="A BEIR folder, or an id of ir_datasets: beir/scifact/test."
     ),
@@ -163,7 +163,7 @@ dataset_options = _all(
 """What is measured, and by what: ``dataset``, ``split``, ``queries``, ``qrels``, ``exclude_self``,
 ``measures``."""
 
-run_options = _all(
+run_options = together(
     click.option(
         "--on-error",
         type=click.Choice(["continue", "stop"]),
