@@ -16,6 +16,7 @@ from .mine import mine
 from .models import models
 from .search import search
 from .terminal import Commands
+from .train import train
 from .tune import tune
 
 
@@ -44,6 +45,7 @@ for command in (
     generate,
     data,
     mine,
+    train,
     llm,
     models,
 ):

@@ -12,7 +12,7 @@ from .terminal import console, echo_json, json_option, plain, progress
 from .training_file import line_count, opened, show_read, training_file_options
 
 if TYPE_CHECKING:
-    from ..schemas.training_report import Spread, StatsReport
+    from ..schemas.data_report import Spread, StatsReport
 
 _QUIET = click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 

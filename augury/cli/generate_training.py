@@ -22,8 +22,8 @@ from .terminal import console, echo_json, json_option, plain, progress
 from .training_file import line_count, opened, show_failures, training_file_options
 
 if TYPE_CHECKING:
+    from ..schemas.data_report import GenerationReport
     from ..schemas.profile import Profile
-    from ..schemas.training_report import GenerationReport
 
 _KINDS = ("keyword", "question", "problem", "claim", "conversational")
 _STRATEGIES = ("topical-shift", "entity", "temporal", "scope", "premise", "perspective")

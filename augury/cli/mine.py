@@ -16,7 +16,7 @@ from .training_file import opened, show_failures, training_file_options
 
 if TYPE_CHECKING:
     from ..connector.index import Index
-    from ..schemas.training_report import MiningReport
+    from ..schemas.data_report import MiningReport
     from ..trainers.data.mine.asked import Asked
     from ..trainers.data.mine.candidate import Finder
     from ..trainers.data.mine.teacher import Teacher

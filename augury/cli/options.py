@@ -19,7 +19,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 _CONNECTION = "augury.connection"
 
 
-def _all(*options: Callable[[F], F]) -> Callable[[F], F]:
+def together(*options: Callable[[F], F]) -> Callable[[F], F]:
     def decorate(command: F) -> F:
         for option in reversed(options):
             command = option(command)
@@ -51,7 +51,7 @@ def connection() -> Connection:
     return Connection(**{name: value for name, value in given.items() if value is not None})
 
 
-server_options = _all(
+server_options = together(
     click.option(
         "--timeout",
         "timeout_s",
@@ -90,7 +90,7 @@ server_options = _all(
 )
 """How a Qdrant server is reached: read by ``connection``."""
 
-source_options = _all(
+source_options = together(
     click.option("--id-field", help="Field that holds a record's id  [default: _id, id or doc_id]"),
     click.option("--text-field", help="Field that holds its text  [default: text, body or content]"),
     click.option("--title-field", help="Field that holds its title  [default: title]"),
@@ -106,7 +106,7 @@ source_options = _all(
 )
 """How a source is read: ``id_field``, ``text_field``, ``title_field``, ``kind``, ``encoding``."""
 
-chunk_options = _all(
+chunk_options = together(
     click.option(
         "--chunk", type=click.Choice(["sentences", "none"]), help="Cut documents, or keep each whole."
     ),
@@ -120,7 +120,7 @@ chunk_options = _all(
 )
 """How documents are cut: ``chunk``, ``chunk_min``, ``chunk_max``, ``chunk_overlap``."""
 
-llm_options = _all(
+llm_options = together(
     click.option("--llm-url", metavar="URL", help="An OpenAI-compatible server  [default: OPENAI_BASE_URL]"),
     click.option("--llm-model", metavar="NAME", help="Its model  [default: the only one it lists]"),
     click.option(
@@ -170,7 +170,7 @@ _CANDIDATES = click.option(
     "--candidates", type=click.IntRange(1, MOST_HITS), help="Passages taken from each branch."
 )
 
-search_options = _all(
+search_options = together(
     click.option(
         "--branches",
         callback=_read_as_set,
@@ -214,7 +214,7 @@ search_options = _all(
 """How a search is done: fields of ``Settings``, ``clauses``, ``filter_json``, and what opens the index:
 ``hypencoder``, ``cross_encoder``, ``rules``."""
 
-tuning_options = _all(
+tuning_options = together(
     *_FILTERED,
     _CANDIDATES,
     click.option(
@@ -225,7 +225,7 @@ tuning_options = _all(
 )
 """What tuning may use beside the index: fields of ``Settings`` and what opens the index, as above."""
 
-storage_options = _all(
+storage_options = together(
     click.option(
         "--storage",
         type=click.Choice(["memory", "disk"]),
@@ -247,7 +247,7 @@ storage_options = _all(
 """How a server keeps a new index: ``storage``, ``quantization``, ``shards``, ``replicas``,
 ``write_consistency``."""
 
-dataset_options = _all(
+dataset_options = together(
     click.option(
         "--dataset", metavar="FOLDER|ID", help="A BEIR folder, or an id of ir_datasets: beir/scifact/test."
     ),
@@ -275,7 +275,7 @@ dataset_options = _all(
 """What is measured, and by what: ``dataset``, ``split``, ``queries``, ``qrels``, ``exclude_self``,
 ``measures``."""
 
-run_options = _all(
+run_options = together(
     click.option(
         "--on-error",
         type=click.Choice(["continue", "stop"]),

@@ -11,7 +11,7 @@ import click
 from .terminal import console, plain
 
 if TYPE_CHECKING:
-    from ..schemas.training_report import ReadCounts
+    from ..schemas.data_report import ReadCounts
     from ..trainers.data.open import TrainingData
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -13,6 +13,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from ..errors import ModelFetchError, ModelNotFound
+from ..schemas.training_report import REPORT_FILE
 
 WEIGHTS = ("*.safetensors", "*.gguf", "pytorch_model*.bin")
 CONFIG = ("*.json", "*.txt", "*.model", "*.jinja")
@@ -76,10 +77,13 @@ def model_files(folder: Path) -> list[str]:
 
 
 def folder_revision(folder: Path) -> str:
-    """sha256 over the names and bytes of a model's config, tokenizer and weights files."""
+    """sha256 over the names and bytes of a model's config, tokenizer and weights files.
+
+    What training wrote about the model is no part of it.
+    """
     digest = hashlib.sha256()
     for name in model_files(folder):
-        if matches(name, (*CONFIG, *WEIGHTS)):
+        if matches(name, (*CONFIG, *WEIGHTS)) and name != REPORT_FILE:
             line = f"{name}\0{file_sha256(folder / name)}\n"
             digest.update(line.encode(errors="surrogateescape"))
     return digest.hexdigest()

@@ -6,12 +6,14 @@ come from the cache or from a wheel and never ask a hub. Nothing here imports to
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..errors import ModelNotFound
+from ..schemas.training_report import REPORT_FILE
 from .folder import check_top, check_weights, folder_revision, model_files
 from .hub import fetch_snapshot, local_snapshot
 from .registry import MODELS, STARTER, ModelCard, Wheel
@@ -56,6 +58,7 @@ def resolve(name: str) -> ResolvedModel:
     if own is not None:
         check_top(own, name)
         check_weights(model_files(own), name)
+        _tell_refused(own, name)
         return ResolvedModel(own, folder_revision(own), local=True)
     _refuse_path(name)
     snapshot = local_snapshot(name)
@@ -124,6 +127,17 @@ def whole_path(name: str) -> str:
 def _own_folder(name: str) -> Path | None:
     path = Path(os.path.expanduser(name))
     return path.resolve() if name and path.is_dir() else None
+
+
+def _tell_refused(folder: Path, name: str) -> None:
+    """Warn of a model that its own training found worse than its base."""
+    try:
+        report = json.loads((folder / REPORT_FILE).read_text(encoding="utf-8"))
+        refused = not report["accepted"]
+    except (OSError, ValueError, TypeError, KeyError):
+        return
+    if refused:
+        logger.warning("%s did not pass the gate of its training. %s", name, report.get("verdict", ""))
 
 
 def _refuse_offline(name: str) -> None:

@@ -26,7 +26,8 @@ class TrainingPassage(BaseModel):
 class TrainingRecord(BaseModel):
     """``TrainingRecord(query="...", positives=(...,), negatives=(...,))``: one line of a training file.
 
-    Without ``negatives``, those of the other queries of a batch are the only ones.
+    Without ``negatives``, those of the other queries of a batch are the only ones. ``expansions`` are
+    passages that an LLM wrote in answer to the query, as search expands it.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -35,3 +36,4 @@ class TrainingRecord(BaseModel):
     query_id: str = ""
     positives: tuple[TrainingPassage, ...] = Field(min_length=1)
     negatives: tuple[TrainingPassage, ...] = ()
+    expansions: tuple[str, ...] = ()

@@ -1,127 +1,76 @@
-"""What the commands that make training data say when they are done: reports that add up."""
+"""What a training run came to: the model before and after, and whether the gate let it pass."""
 
 from __future__ import annotations
 
-from pydantic import BaseModel, Field
+from datetime import datetime
+from typing import Any, Literal
 
-from .llm import LlmUsage
-from .report import Failure
+from pydantic import BaseModel, ConfigDict, Field
 
+from .evaluation import Difference, Mean
 
-class ReadCounts(BaseModel):
-    """``rows`` is always ``used + failed``; ``records`` is what the used ones became."""
-
-    format: str = ""
-    rows: int = 0
-    used: int = 0
-    failed: int = 0
-    records: int = 0
-    failures: list[str] = Field(default_factory=list, description="of the first 100 rows that failed")
-    notes: list[str] = Field(default_factory=list)
+REPORT_FILE = "augury_training.json"
+"""Lies in the model's folder. It is no part of the model, and its revision does not cover it."""
+TrainedKind = Literal["dense", "sparse"]
 
 
-class ConvertReport(BaseModel):
-    """``augury data convert --json``."""
-
-    read: ReadCounts
-    output: str
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Spread(BaseModel):
-    """How numbers are spread; all 0 where there are none."""
+class Gain(_Part):
+    """One measure of the base and of the trained model on the same queries."""
 
-    count: int = 0
-    mean: float = 0.0
-    p50: float = 0.0
-    p95: float = 0.0
-    min: float = 0.0
-    max: float = 0.0
+    before: Mean
+    after: Mean
+    difference: Difference
 
 
-class StatsReport(BaseModel):
-    """``augury data stats --json``.
+class ActiveTerms(_Part):
+    """Mean number of terms above 0 in a sparse vector."""
 
-    Attributes:
-        queries: different ones, by their text.
-        repeated_queries: records whose query an earlier record has.
-        duplicate_records: records that say the same as an earlier one.
-        contradictions: passages that are a positive and a negative of one query.
-        doubtful_negatives: negatives that the teacher puts at or above a positive of their record.
-        words: of queries, positives and negatives.
-    """
-
-    read: ReadCounts
-    queries: int = 0
-    repeated_queries: int = 0
-    duplicate_records: int = 0
-    contradictions: int = 0
-    without_negatives: int = 0
-    doubtful_negatives: int = 0
-    positives: Spread = Spread()
-    negatives: Spread = Spread()
-    words: dict[str, Spread] = Field(default_factory=dict)
-    scores: dict[str, Spread] = Field(default_factory=dict, description="of the teacher")
+    queries: float
+    documents: float
 
 
-class SplitReport(BaseModel):
-    """``augury data split --json``. The records of the sides are those that were read."""
+class TrainingCounts(_Part):
+    """``rows`` is what an epoch goes through: a query with one positive and its negatives."""
 
-    read: ReadCounts
-    queries: int = 0
-    groups: int = Field(default=0, description="sets of queries that had to stay together")
-    near_duplicates: int = Field(default=0, description="queries that are much like an earlier one")
-    sides: dict[str, int] = Field(default_factory=dict, description="records by side")
-    files: dict[str, str] = Field(default_factory=dict)
+    records: int
+    rows: int
+    dev_queries: int
+    dev_documents: int
 
 
-class GenerationReport(BaseModel):
-    """``augury generate queries|negatives --json``: ``asked`` is always ``made + dropped + failed``.
+class TrainingReport(_Part):
+    """``augury_training.json`` in the folder of a trained model.
 
     Attributes:
-        read: passages or records read.
-        skipped: those of which nothing was asked: noise, or records whose text is not usable.
-        dropped: answers that were thrown away, by reason.
-        failed: what was asked and got no answer of use.
-        records: lines written.
+        accepted: whether the gate let it pass, or was overruled.
+        verdict: why, in a sentence.
+        data_sha256: over every record that was read.
+        active_terms: of a sparse model, before and after.
+        config: every choice, as ``--config`` reads it.
+        notes: what may not be as it was meant.
     """
 
-    read: int = 0
-    skipped: int = 0
-    asked: int = 0
-    made: int = 0
-    failed: int = 0
-    dropped: dict[str, int] = Field(default_factory=dict)
-    records: int = 0
-    unreadable: int = Field(default=0, description="documents or rows that could not be read")
-    failures: list[Failure] = Field(default_factory=list)
-    llm: LlmUsage | None = None
-    seconds: float = 0.0
-    output: str = ""
-    notes: list[str] = Field(default_factory=list)
-
-
-class MiningReport(BaseModel):
-    """``augury mine --json``: ``queries`` is ``mined + unchanged + failed``, and ``candidates`` is the sum of
-    ``negatives``, ``left`` and all of ``dropped``.
-
-    Attributes:
-        unchanged: queries that an earlier run had finished.
-        without_negatives: mined queries for which no candidate was left.
-        left: candidates that could have been negatives and were more than were asked for.
-        dropped: candidates that are no negatives, by reason.
-    """
-
-    queries: int = 0
-    mined: int = 0
-    unchanged: int = 0
-    failed: int = 0
-    without_negatives: int = 0
-    candidates: int = 0
-    negatives: int = 0
-    left: int = 0
-    dropped: dict[str, int] = Field(default_factory=dict)
-    read: ReadCounts = ReadCounts()
-    failures: list[Failure] = Field(default_factory=list)
-    seconds: float = 0.0
-    output: str = ""
-    notes: list[str] = Field(default_factory=list)
+    model: str
+    kind: TrainedKind
+    base: str
+    base_revision: str
+    accepted: bool
+    verdict: str
+    dev: str
+    measures: dict[str, Gain]
+    active_terms: dict[Literal["before", "after"], ActiveTerms] = Field(default_factory=dict)
+    data: str
+    data_sha256: str
+    counts: TrainingCounts
+    steps: int
+    best_step: int
+    seconds: float
+    licence: str
+    config: dict[str, Any]
+    notes: tuple[str, ...] = ()
+    augury_version: str
+    date: datetime

@@ -10,8 +10,8 @@ from pathlib import Path
 import augury
 from augury.connector.query.planner import SearchOptions
 from augury.errors import AuguryError
+from augury.schemas.data_report import MiningReport
 from augury.schemas.training import TrainingPassage
-from augury.schemas.training_report import MiningReport
 from augury.trainers.data.mine.asked import Asked
 from augury.trainers.data.mine.candidate import Found
 from augury.trainers.data.mine.mine import Miner

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ...schemas.data_report import ConvertReport
 from ...schemas.training import TrainingRecord
-from ...schemas.training_report import ConvertReport
 from .open import TrainingData
 from .read_counts import read_counts
 from .write import write_records

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ...models.llm.ahead import answers_ahead, usage_notes
 from ...models.llm.answer import parse_strings
+from ...schemas.data_report import GenerationReport
 from ...schemas.document import digest
 from ...schemas.report import Failure
 from ...schemas.training import TrainingPassage, TrainingRecord
-from ...schemas.training_report import GenerationReport
 from .near_duplicates import near
 from .negative_prompt import FIELD, STRATEGIES, Strategy, negative_chat
 from .open import TrainingData

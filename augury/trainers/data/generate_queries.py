@@ -16,10 +16,10 @@ from ...connector.ingest.scenario_prompt import is_noise
 from ...errors import DocumentError
 from ...models.llm.ahead import answers_ahead, usage_notes
 from ...models.llm.answer import parse_strings
+from ...schemas.data_report import GenerationReport
 from ...schemas.document import Passage
 from ...schemas.report import Failure
 from ...schemas.training import TrainingPassage, TrainingRecord
-from ...schemas.training_report import GenerationReport
 from .near_duplicates import QUERY_SHINGLE, near, normal
 from .query_prompt import KINDS, QueryKind, example_queries, query_chat
 from .write import appearing, record_line

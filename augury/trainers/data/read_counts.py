@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...schemas.training_report import ReadCounts
+from ...schemas.data_report import ReadCounts
 from .open import TrainingData
 
 

@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from ...errors import UsageError
+from ...schemas.data_report import SplitReport
 from ...schemas.document import digest
-from ...schemas.training_report import SplitReport
 from .convert import told
 from .near_duplicates import groups, normal
 from .open import TrainingData

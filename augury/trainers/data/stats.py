@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from hashlib import blake2b
 
+from ...schemas.data_report import Spread, StatsReport
 from ...schemas.training import TrainingPassage, TrainingRecord
-from ...schemas.training_report import Spread, StatsReport
 from .convert import told
 from .near_duplicates import normal
 from .open import TrainingData

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from augury.errors import UsageError
-from augury.schemas.training_report import SplitReport
+from augury.schemas.data_report import SplitReport
 from augury.trainers.data.near_duplicates import QUERY_SHINGLE, groups, jaccard, near, normal, shingles
 from augury.trainers.data.open import open_training_data
 from augury.trainers.data.split import THRESHOLD, split

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from ....errors import AuguryError, SourceError
+from ....schemas.data_report import MiningReport
 from ....schemas.report import Failure
 from ....schemas.training import TrainingPassage, TrainingRecord
-from ....schemas.training_report import MiningReport
 from .asked import Asked, KnownPositives
 from .candidate import Candidate, Finder, Found
 from .mined_file import MinedFile

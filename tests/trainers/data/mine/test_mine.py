@@ -14,8 +14,8 @@ import augury
 from augury.connector.query.planner import SearchOptions
 from augury.errors import AuguryError, QueryError, SourceError, StoreUnavailable, UsageError
 from augury.evaluation.dataset import Dataset
+from augury.schemas.data_report import MiningReport
 from augury.schemas.training import TrainingPassage, TrainingRecord
-from augury.schemas.training_report import MiningReport
 from augury.trainers.data.mine.asked import Asked, asked_of_dataset, asked_of_records
 from augury.trainers.data.mine.candidate import Finder, Found
 from augury.trainers.data.mine.citations import CitationFinder, read_citations

@@ -1,0 +1,52 @@
+"""What Augury asks of the library's trainers beyond their own: checkpoints that are whole, and no card."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from sentence_transformers import SentenceTransformerTrainer
+from sentence_transformers.sparse_encoder import SparseEncoderTrainer
+
+from .workplace import no_room
+
+
+class _Checkpoints:
+    """Mixed into a trainer of sentence-transformers."""
+
+    args: Any
+    model: Any
+    state: Any
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        """A checkpoint that cannot be written whole is taken away; those before it stay as they are.
+
+        torch tells a full disk by RuntimeError, safetensors by an error of its own.
+        """
+        try:
+            super()._save_checkpoint(model, trial)  # type: ignore[misc]
+        except (OSError, RuntimeError, SafetensorError) as error:
+            path = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
+            shutil.rmtree(path, ignore_errors=True)
+            raise no_room(path, error) from error
+
+    def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
+        """The model alone: safetensors, without the pickled arguments and the card that nobody reads here."""
+        self.model.save_pretrained(output_dir or self.args.output_dir, create_model_card=False)
+
+    def _load_best_model(self) -> None:
+        """The library only logs a failure here, and would leave the last model as the best one."""
+        self._load_from_checkpoint(self.state.best_model_checkpoint)  # type: ignore[attr-defined]
+
+    def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
+        """None: the card is Augury's own, and the library's asks a hub."""
+
+
+class DenseTrainer(_Checkpoints, SentenceTransformerTrainer):
+    """SentenceTransformerTrainer with whole checkpoints."""
+
+
+class SparseTrainer(_Checkpoints, SparseEncoderTrainer):
+    """SparseEncoderTrainer with whole checkpoints."""

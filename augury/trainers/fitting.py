@@ -1,0 +1,181 @@
+"""One run of a sentence-transformers trainer: ``fit(...)``, which goes on from the last whole checkpoint."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
+
+from ..errors import MissingDependency, UsageError
+from ..models.device import pick_device, pick_dtype
+from .batches import NoFalseNegatives
+from .config import TrainingConfig
+from .exact import ExactRetrieval
+from .gate import Progress
+from .prepared import Prepared
+from .rows import Row
+from .workplace import Workplace
+
+QUERY, EXPANSION, POSITIVE, NEGATIVE, LABEL = "query", "expansion", "positive", "negative", "label"
+KEPT = 1
+"""Checkpoints beside the best one."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """``Fitted(steps, best_step)``: how far a run went, and which step's model was the best."""
+
+    steps: int
+    best_step: int
+
+
+def require_training() -> None:
+    """Raises ``MissingDependency`` where the packages of the ``train`` extra are not installed."""
+    for package in ("accelerate", "datasets"):
+        try:
+            __import__(package)
+        except ImportError as error:
+            raise MissingDependency(package, "train") from error
+
+
+def columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
+    """Rows as the trainers read them: a column for the query, each expansion, the positive, each negative."""
+    first = rows[0]
+    found: dict[str, list[Any]] = {QUERY: [row.query for row in rows]}
+    for place in range(len(first.expansions)):
+        found[f"{EXPANSION}_{place}"] = [row.expansions[place] for row in rows]
+    found[POSITIVE] = [row.positive for row in rows]
+    for place in range(len(first.negatives)):
+        found[f"{NEGATIVE}_{place}"] = [row.negatives[place] for row in rows]
+    if first.scores:
+        found[LABEL] = [list(row.scores) for row in rows]
+    return found
+
+
+def precision_of(config: TrainingConfig) -> torch.dtype | None:
+    """What the network computes in while the weights stay float32; None for float32 too.
+
+    Raises ``UsageError`` for float16 on a device that has none.
+    """
+    device = pick_device(config.device)
+    if config.precision == "float16" and not device.startswith("cuda"):
+        raise UsageError(
+            f"float16 needs a CUDA device, and this is {device}", "Use precision auto or bfloat16"
+        )
+    if config.precision == "auto":
+        native = pick_dtype(device) is torch.bfloat16
+        return torch.bfloat16 if native else torch.float16 if device.startswith("cuda") else None
+    return {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}[config.precision]
+
+
+def fit(
+    trainer_kind: type[Any],
+    arguments_kind: type[Any],
+    model: Any,
+    loss: torch.nn.Module,
+    config: TrainingConfig,
+    prepared: Prepared,
+    place: Workplace,
+    evaluator: ExactRetrieval,
+    progress: Progress,
+    *,
+    prompts: Mapping[str, str],
+    callbacks: Sequence[TrainerCallback] = (),
+    **arguments: Any,
+) -> Fitted:
+    """``fit(DenseTrainer, SentenceTransformerTrainingArguments, model, loss, ...)``: train ``model``.
+
+    It is the best of the evaluated steps in the end.
+
+    Args:
+        trainer_kind, arguments_kind: of sentence-transformers.
+        prompts: what goes before queries (``query``) and documents (``document``).
+        arguments: further ones for ``arguments_kind``.
+    """
+    from datasets import Dataset
+
+    table = columns(prepared.rows)
+    texts = [name for name in table if name != LABEL]
+    precision = precision_of(config)
+    every = "steps" if config.evaluate_every else "epoch"
+    made = arguments_kind(
+        output_dir=str(place.checkpoints),
+        num_train_epochs=config.epochs,
+        max_steps=config.max_steps or -1,
+        per_device_train_batch_size=config.batch,
+        gradient_accumulation_steps=config.accumulate,
+        learning_rate=config.learning_rate,
+        lr_scheduler_type="constant_with_warmup" if config.schedule == "constant" else config.schedule,
+        warmup_steps=config.warmup,
+        weight_decay=config.weight_decay,
+        max_grad_norm=config.max_grad_norm,
+        bf16=precision is torch.bfloat16,
+        fp16=precision is torch.float16,
+        seed=config.seed,
+        use_cpu=pick_device(config.device) == "cpu",
+        eval_strategy=every,
+        eval_steps=config.evaluate_every,
+        save_strategy=every,
+        save_steps=config.evaluate_every or 500,
+        save_total_limit=KEPT,
+        load_best_model_at_end=True,
+        metric_for_best_model="eval_score",
+        greater_is_better=True,
+        restore_callback_states_from_checkpoint=True,
+        batch_sampler=partial(NoFalseNegatives, rows=prepared.rows),
+        router_mapping=routes(texts),
+        prompts={name: prompts[route] for name, route in routes(texts).items() if prompts.get(route)},
+        logging_steps=10,
+        report_to=_loggers(config, place),
+        disable_tqdm=True,
+        dataloader_pin_memory=pick_device(config.device).startswith("cuda"),
+        **arguments,
+    )
+    trainer = trainer_kind(
+        model=model,
+        args=made,
+        train_dataset=Dataset.from_dict(table),
+        loss=loss,
+        evaluator=evaluator,
+        callbacks=[_Told(progress), EarlyStoppingCallback(config.patience), *callbacks],
+    )
+    trainer.remove_callback(PrinterCallback)  # the command line draws progress; a library prints nothing
+    checkpoint = place.last_checkpoint()
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    return Fitted(trainer.state.global_step, trainer.state.best_global_step or trainer.state.global_step)
+
+
+def routes(names: Sequence[str]) -> dict[str, str]:
+    """Which way of a model each column takes: that of queries, or that of documents."""
+    return {name: "query" if name == QUERY else "document" for name in names}
+
+
+def is_main() -> bool:
+    """Whether this process is the first of those that train together."""
+    return int(os.environ.get("RANK", "0")) == 0
+
+
+def _loggers(config: TrainingConfig, place: Workplace) -> list[str]:
+    if not config.tensorboard:
+        return []
+    try:
+        import tensorboard  # noqa: F401
+    except ImportError as error:
+        raise MissingDependency("tensorboard", "train") from error
+    os.environ.setdefault("TENSORBOARD_LOGGING_DIR", str(place.folder.with_name(f"{place.folder.name}.logs")))
+    return ["tensorboard"]
+
+
+class _Told(TrainerCallback):
+    """Tells how far a run is."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        self._progress("Training", state.global_step, state.max_steps)

@@ -1,0 +1,173 @@
+"""What every trainer does around its own fitting: prepare, fit, save, judge, and write down what was done."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from safetensors import SafetensorError
+
+from .._version import __version__
+from ..evaluation.measure import parsed
+from ..models.backbone import no_progress_bars
+from ..schemas.training_report import REPORT_FILE, ActiveTerms, TrainedKind, TrainingReport
+from .bases import licence_of
+from .card import model_card
+from .config import TrainingConfig, to_toml
+from .fitting import Fitted, is_main, require_training
+from .gate import Measured, Progress, Verdict, gains, judge, measure_model
+from .prepared import Prepared
+from .workplace import FREE, Workplace, no_room, write_whole
+
+RECIPE_FILE = "recipe.toml"
+"""The config, in the model's folder: ``--config`` reads it."""
+
+
+class Trained(Protocol):
+    """How one kind of model is made."""
+
+    kind: TrainedKind
+    max_active: int | None
+
+    def prepare(self) -> Prepared:
+        """Read the data."""
+        ...
+
+    def revision(self) -> str:
+        """Of the base."""
+        ...
+
+    def base(self, place: Workplace) -> str:
+        """The name of the model to compare with."""
+        ...
+
+    def fit(self, prepared: Prepared, place: Workplace, progress: Progress) -> Fitted:
+        """Train, and leave the best model in ``place.model``, by ``save_model``."""
+        ...
+
+
+def quiet(stage: str, done: int, total: int) -> None:
+    """A progress that tells nothing."""
+
+
+def train(config: TrainingConfig, trained: Trained, progress: Progress) -> TrainingReport | None:
+    """Everything from the data to a judged model in its folder. See ``train_dense``."""
+    require_training()
+    parsed([config.measure])
+    prepared = trained.prepare()
+    choices = config.model_dump(mode="json")
+    key: dict[str, Any] = {name: value for name, value in choices.items() if name not in FREE}
+    key |= {"data_sha256": prepared.sha256, "base_revision": trained.revision()}
+    place = Workplace(config.folder)
+    if not is_main():
+        with no_progress_bars():
+            trained.fit(prepared, place, quiet)
+        return None
+    if found := place.finished(key):
+        return found
+    with place.entered(key), no_progress_bars():
+        fitted, seconds = _fitted(trained, prepared, place, progress)
+        before = _measured(trained, trained.base(place), config, prepared, place, progress, "before")
+        after = _measured(trained, str(place.model), config, prepared, place, progress, "after")
+        report = _report(config, trained, prepared, key, fitted, seconds, before, after)
+        write_whole(place.model / RECIPE_FILE, to_toml(config))
+        write_whole(place.model / "README.md", model_card(report))
+        write_whole(place.model / REPORT_FILE, report.model_dump_json(indent=1))
+        place.finish(keep=config.keep_checkpoints)
+    return report
+
+
+def save_model(model: Any, folder: Path) -> None:
+    """The model whole in its folder, or not at all: safetensors and what goes with them.
+
+    Raises ``ModelError`` where the disk does not hold it.
+    """
+    if not is_main():
+        return
+    beside = folder.with_name(f"{folder.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.rmtree(folder, ignore_errors=True)
+    try:
+        model.save_pretrained(str(beside), create_model_card=False)
+        beside.rename(folder)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise no_room(folder, error) from error
+
+
+def _fitted(
+    trained: Trained, prepared: Prepared, place: Workplace, progress: Progress
+) -> tuple[Fitted, float]:
+    """Train, unless that was done before the run was broken off."""
+    file = place.work / "fitted.json"
+    if file.is_file() and place.model.is_dir():
+        told = json.loads(file.read_text(encoding="utf-8"))
+        return Fitted(**told["fitted"]), told["seconds"]
+    started = time.monotonic()
+    fitted = trained.fit(prepared, place, progress)
+    seconds = round(time.monotonic() - started, 1)
+    write_whole(file, json.dumps({"fitted": asdict(fitted), "seconds": seconds}))
+    return fitted, seconds
+
+
+def _measured(
+    trained: Trained,
+    model: str,
+    config: TrainingConfig,
+    prepared: Prepared,
+    place: Workplace,
+    progress: Progress,
+    label: str,
+) -> Measured:
+    where = place.work / f"index-{label}"
+    return measure_model(trained.kind, model, prepared.dev, where, config.measure, progress, label)
+
+
+def _report(
+    config: TrainingConfig,
+    trained: Trained,
+    prepared: Prepared,
+    key: dict[str, Any],
+    fitted: Fitted,
+    seconds: float,
+    before: Measured,
+    after: Measured,
+) -> TrainingReport:
+    found = gains(before.evaluation, after.evaluation)
+    verdict = judge(
+        found, config.measure, tolerance=config.tolerance, active=after.active, max_active=trained.max_active
+    )
+    if not verdict.accepted and config.allow_worse:
+        verdict = Verdict(True, f"Let pass by allow_worse. {verdict.sentence}")
+    active: dict[Any, ActiveTerms] = {
+        name: measured.active
+        for name, measured in (("before", before), ("after", after))
+        if measured.active is not None
+    }
+    return TrainingReport(
+        model=str(config.folder),
+        kind=trained.kind,
+        base=config.base,
+        base_revision=key["base_revision"],
+        accepted=verdict.accepted,
+        verdict=verdict.sentence,
+        dev=prepared.dev.dataset.name,
+        measures=found,
+        active_terms=active,
+        data=config.data,
+        data_sha256=prepared.sha256,
+        counts=prepared.counts,
+        steps=fitted.steps,
+        best_step=fitted.best_step,
+        seconds=seconds,
+        licence=config.licence or licence_of(config.base),
+        config=config.model_dump(mode="json"),
+        notes=prepared.notes,
+        augury_version=__version__,
+        date=datetime.now(UTC),
+    )
