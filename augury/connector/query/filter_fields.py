@@ -6,18 +6,19 @@ server in strict mode refuses it. A field that no passage has is mostly a slip o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from datetime import date
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from ...errors import FilterError
-from ...schemas.points import Filter
+from ...schemas.points import Filter, Record
 from ..store.base import Store
 from ..store.filters import parse_filter
+from .steps import Look
 
-_SAMPLE = 100
 _PREFIX = "metadata."
+_LOOK_AROUND = Look(None, ("metadata",), 100)
 _TEXT_MATCHES = ("text", "text_any", "phrase")
 _SERVE_TOO = (("integer", "float"), ("uuid", "keyword"))
 """An index of whole numbers serves ranges, one of UUIDs their matches."""
@@ -66,16 +67,20 @@ def index_notes(filter: Filter, indexes: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-class KnownFields:
-    """``KnownFields(store, indexes).check(filter)``: notes on, or an error for, fields that nothing has."""
+Checking = Generator[Look, list[Record], list[str]]
 
-    def __init__(self, store: Store, indexes: Mapping[str, str]) -> None:
-        self._store = store
+
+class KnownFields:
+    """``notes = yield from KnownFields(indexes).check(filter)``: notes on fields that nothing has."""
+
+    def __init__(self, indexes: Mapping[str, str]) -> None:
         self._indexes = indexes
         self._seen: set[str] = set()
 
-    def check(self, filter: Filter) -> list[str]:
+    def check(self, filter: Filter) -> Checking:
         """A note for each field that no passage has, as far as the filter may match all the same.
+
+        Yields what has to be looked up, and is sent what was found.
 
         Raises ``FilterError`` where it cannot, unless the field is indexed: then passages that have it are
         expected.
@@ -84,23 +89,20 @@ class KnownFields:
         for use in fields_of(filter):
             if use.field in self._seen:
                 continue
-            if self._exists(use.field):
+            having: Filter = {"must_not": [{"is_empty": {"key": use.field}}]}
+            if (yield Look(having, ("doc_id",), 1)):
                 self._seen.add(use.field)
                 continue
             what = f"No passage has a field {use.field!r}"
-            advice = self._advice(use.field)
+            advice = self._advice(use.field, (yield _LOOK_AROUND))
             if use.needed and use.field not in self._indexes:
                 raise FilterError(what, advice)
             notes.append(f"{what}. {advice}.")
         return list(dict.fromkeys(notes))
 
-    def _exists(self, field: str) -> bool:
-        having = {"must_not": [{"is_empty": {"key": field}}]}
-        return any(self._store.scroll(having, payload=("doc_id",), batch=1))
-
-    def _advice(self, field: str) -> str:
+    def _advice(self, field: str, records: list[Record]) -> str:
         name = field.removeprefix(_PREFIX)
-        found = [known for known in metadata_fields(self._store, self._indexes) if known != name]
+        found = [known for known in _names(records, self._indexes) if known != name]
         near = get_close_matches(name, found, n=1)
         listed = ", ".join(found)
         if near:
@@ -110,7 +112,11 @@ class KnownFields:
 
 def metadata_fields(store: Store, indexes: Mapping[str, str]) -> list[str]:
     """The indexed metadata fields, and those of some passages, as ``--where`` writes them."""
-    records = next(iter(store.scroll(payload=("metadata",), batch=_SAMPLE)), [])
+    look = _LOOK_AROUND
+    return _names(next(iter(store.scroll(look.filter, payload=look.payload, batch=look.limit)), []), indexes)
+
+
+def _names(records: list[Record], indexes: Mapping[str, str]) -> list[str]:
     names = {key for record in records for key in (record.payload.get("metadata") or {})}
     indexed = {name.removeprefix(_PREFIX) for name in indexes if name.startswith(_PREFIX)}
     return sorted(names | indexed)

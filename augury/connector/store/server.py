@@ -41,10 +41,12 @@ from .filters import parse_deletion
 from .server_errors import translated
 from .server_version import needed, require_version
 from .server_wire import (
+    METADATA_KEY,
     from_record,
     from_scored,
     payload_keys,
     place_of,
+    read_metadata,
     read_spec,
     to_filter,
     to_index_params,
@@ -56,7 +58,6 @@ from .server_wire import (
 )
 
 _MEMORY = ":memory:"
-_METADATA_KEY = "augury"
 
 
 class ServerStore:
@@ -111,6 +112,11 @@ class ServerStore:
         self._closed = False
         # local mode is plain Python, and ingest reads and writes from two threads
         self._lock: AbstractContextManager[object] = threading.RLock() if self._local else nullcontext()
+
+    @property
+    def where(self) -> str:
+        """What errors call it."""
+        return self._where
 
     @property
     def far(self) -> bool:
@@ -225,8 +231,7 @@ class ServerStore:
     def metadata(self) -> dict[str, Any] | None:
         """What ``set_metadata`` stored with the collection, or None."""
         info = self._describe()
-        stored = (info.config.metadata or {}).get(_METADATA_KEY) if info else None
-        return stored if isinstance(stored, dict) else None
+        return read_metadata(info) if info else None
 
     def set_metadata(self, metadata: dict[str, Any]) -> None:
         """Store a JSON object with the collection, in one step.
@@ -234,7 +239,7 @@ class ServerStore:
         Raises ``Unsupported`` on a server before 1.16, which would ignore it in silence.
         """
         with self._server() as client:
-            client.update_collection(self._collection, metadata={_METADATA_KEY: metadata})
+            client.update_collection(self._collection, metadata={METADATA_KEY: metadata})
         if self.metadata() != metadata:
             raise Unsupported(
                 f"The {self._where} does not keep collection metadata",
