@@ -11,6 +11,7 @@ from .generate import generate
 from .index import filter_field, refold, status
 from .ingest import ingest
 from .llm import llm
+from .mcp import mcp
 from .models import models
 from .search import search
 from .terminal import Commands
@@ -29,5 +30,5 @@ def main() -> None:
     """
 
 
-for command in (ingest, search, evaluate, compare, status, refold, filter_field, generate, llm, models):
+for command in (ingest, search, evaluate, compare, status, refold, filter_field, generate, llm, models, mcp):
     main.add_command(command)
