@@ -12,6 +12,7 @@ from .generate import generate
 from .index import filter_field, refold, status
 from .ingest import ingest
 from .llm import llm
+from .mcp import mcp
 from .mine import mine
 from .models import models
 from .search import search
@@ -48,5 +49,6 @@ for command in (
     train,
     llm,
     models,
+    mcp,
 ):
     main.add_command(command)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import SecretStr
 
-from ..errors import IndexNotFound, IndexUnfinished, UsageError
+from ..errors import IndexNotFound, UsageError
 from ..models.encoder import DenseEncoder, SparseEncoder
 from ..models.reranker import TextReranker, VectorReranker
 from ..schemas.collection import IndexKind
@@ -30,11 +30,19 @@ from .ingest.scenario_source import ScenarioFile, ScenarioSource
 from .ingest.select import WINDOW
 from .ingest.tally import OnError
 from .query.async_retriever import AsyncRetriever
-from .query.expand import Expander
+from .query.expand import Expander, connect_llm
+from .query.parts import SearchParts
 from .query.planner import SearchOptions
 from .query.retriever import Retriever
 from .query.rules import Rules
-from .reconcile import reconcile, stored_profile, without_address
+from .reconcile import (
+    ProfileChange,
+    changed,
+    reconcile,
+    refuse_unfinished,
+    stored_profile,
+    without_address,
+)
 from .store.base import Store
 from .store.locate import open_store
 
@@ -42,8 +50,6 @@ if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
 
     from ..models.llm.client import LlmClient
-
-ProfileChange = Profile | Callable[[Profile], Profile]
 
 
 def open(
@@ -124,11 +130,11 @@ class Index:
         metadata = store.metadata() if store.exists() else None
         if metadata is None:
             self._refuse_foreign(create)
-            self.profile = self.models.named_in(_changed(Profile(), profile), made=False)
+            self.profile = self.models.named_in(changed(Profile(), profile), made=False)
             self._made = False
         else:
             stored = stored_profile(self.where, metadata)
-            wanted = self.models.named_in(_changed(stored, profile), made=True)
+            wanted = self.models.named_in(changed(stored, profile), made=True)
             self.profile = reconcile(stored, wanted)
             self._made = True
 
@@ -209,13 +215,15 @@ class Index:
         """Searches with plans, timings and batches; loads the encoders, and a reranker when one is used."""
         self._refuse_unfinished()
         self._refuse_unmade()
-        return Retriever(
+        return Retriever.over(
             self.store,
-            self.profile,
-            self.models.dense,
-            self.models.sparse,
-            self._expander,
-            self.models.reranker,
+            SearchParts(
+                self.profile,
+                self.models.dense,
+                self.models.sparse,
+                self._expander,
+                self.models.reranker,
+            ),
         )
 
     def async_retriever(self, client: AsyncQdrantClient | None = None) -> AsyncRetriever:
@@ -226,11 +234,11 @@ class Index:
         Args:
             client: the app's own, for the same server; it is left open.
         """
-        return AsyncRetriever(self.retriever, self.store.awaitable(client))
+        return AsyncRetriever.over(self.retriever, self.store.awaitable(client))
 
     @cached_property
     def _expander(self) -> Expander:
-        return Expander(self.profile.expansion, llm=self._impatient_llm, rules=self._rules)
+        return Expander(self.profile.expansion, llm=lambda: connect_llm(self.profile.llm), rules=self._rules)
 
     def add_filter_fields(self, fields: Mapping[str, IndexKind]) -> None:
         """``index.add_filter_fields({"metadata.year": "integer"})`` makes payload indexes for filters.
@@ -245,7 +253,7 @@ class Index:
         Raises ``ModelMismatch`` or ``UsageError`` for what cannot change under stored vectors.
         """
         self._refuse_unmade()
-        self.profile = reconcile(self.profile, _changed(self.profile, profile))
+        self.profile = reconcile(self.profile, changed(self.profile, profile))
         self.__dict__.pop("retriever", None)
         self.make()
 
@@ -331,15 +339,6 @@ class Index:
 
         return LlmClient.with_cache(self.profile.llm)
 
-    def _impatient_llm(self) -> LlmClient:
-        """For searches, which somebody waits for."""
-        from ..models.llm.client import LlmClient
-
-        llm = self.profile.llm
-        return LlmClient.with_cache(
-            llm.model_copy(update={"attempts": min(2, llm.attempts), "timeout": min(120.0, llm.timeout)})
-        )
-
     def _refuse_foreign(self, create: bool) -> None:
         if not create:
             raise IndexNotFound(
@@ -355,17 +354,7 @@ class Index:
             raise IndexNotFound(f"Nothing has been ingested into {self.where} yet", "Call ingest first")
 
     def _refuse_unfinished(self) -> None:
-        if self.profile.refolding is not None:
-            raise IndexUnfinished(
-                f"A refold of {self.where} to alpha {self.profile.refolding:g} was interrupted",
-                f"Finish it: augury refold {self.where} --alpha {self.profile.refolding:g}",
-            )
-
-
-def _changed(profile: Profile, change: ProfileChange | None) -> Profile:
-    if change is None:
-        return profile
-    return change if isinstance(change, Profile) else change(profile)
+        refuse_unfinished(self.profile, self.where, self.where)
 
 
 def _bytes_on_disk(folder: Path) -> int:

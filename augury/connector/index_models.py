@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import ModelError, ModelMismatch, UsageError
-from ..models.bm25 import Bm25Encoder
 from ..models.encoder import DenseEncoder, SparseEncoder
 from ..models.reranker import TextReranker, VectorReranker
 from ..schemas.profile import HypencoderProfile, Profile, RerankKind
@@ -70,10 +69,14 @@ class IndexModels:
     @property
     def bm25_to_fit(self) -> bool:
         """Whether the sparse encoder is a BM25 that nobody has told how long a usual passage is."""
+        from ..models.bm25 import Bm25Encoder
+
         return isinstance(self.sparse, Bm25Encoder) and self.sparse.measures_length
 
     def fit_bm25(self, texts: Sequence[str]) -> None:
         """Give BM25 the average length of these texts, the first of a new index."""
+        from ..models.bm25 import Bm25Encoder
+
         assert isinstance(self.sparse, Bm25Encoder)
         self.sparse = self.sparse.fitted(texts)
 

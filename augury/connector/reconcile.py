@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import ModelMismatch, StoreError, UsageError
+from ..errors import IndexUnfinished, ModelMismatch, StoreError, UsageError
 from ..schemas.profile import Profile
+
+ProfileChange = Profile | Callable[[Profile], Profile]
+"""A profile, or a function that changes the one that is there."""
+
+
+def changed(profile: Profile, change: ProfileChange | None) -> Profile:
+    """The profile as it is wanted."""
+    if change is None:
+        return profile
+    return change if isinstance(change, Profile) else change(profile)
 
 
 def stored_profile(where: str, metadata: dict[str, Any] | None) -> Profile:
@@ -24,6 +35,15 @@ def stored_profile(where: str, metadata: dict[str, Any] | None) -> Profile:
 def without_address(profile: Profile) -> Profile:
     """The profile without the LLM server's address: an index must not say where a user's key is sent."""
     return profile.model_copy(update={"llm": profile.llm.model_copy(update={"base_url": ""})})
+
+
+def refuse_unfinished(profile: Profile, where: str, index: str) -> None:
+    """Raise ``IndexUnfinished`` after an interrupted refold; ``index`` is what the command line calls it."""
+    if profile.refolding is not None:
+        raise IndexUnfinished(
+            f"A refold of {where} to alpha {profile.refolding:g} was interrupted",
+            f"Finish it: augury refold {index} --alpha {profile.refolding:g}",
+        )
 
 
 def reconcile(stored: Profile, wanted: Profile) -> Profile:

@@ -15,8 +15,7 @@ from ..store.base import Store
 from .compile import QueryVectors
 from .encode import QueryEncoder
 from .expand import Expander
-from .filter_fields import KnownFields
-from .steps import Ask, CheckFilter, Encode, Fetch, Score, Search, Step
+from .steps import Ask, Encode, Fetch, Look, Score, Search, Step
 
 Rerankers = Callable[[RerankKind], VectorReranker | TextReranker]
 """Gives a reranker of the kind asked for, loaded when it is first wanted."""
@@ -26,25 +25,24 @@ class Answers:
     """``Answers(store, encoder, ...)(steps)``: one answer a step; the steps are of one kind.
 
     Args:
+        store: None where somebody else answers what the store is asked.
         expander: for plans that expand; without one those are refused.
         rerankers: the same for plans that rerank.
     """
 
     def __init__(
         self,
-        store: Store,
+        store: Store | None,
         encoder: QueryEncoder,
-        fields: KnownFields,
         expander: Expander | None = None,
         rerankers: Rerankers | None = None,
     ) -> None:
         self._store = store
         self._encoder = encoder
-        self._fields = fields
         self._expander = expander
         self._rerankers = rerankers
         self._kinds: Mapping[type, Callable[[Any], Sequence[Any]]] = {
-            CheckFilter: self._check,
+            Look: self._look,
             Ask: self._ask,
             Encode: self._encode,
             Search: self._search,
@@ -56,11 +54,18 @@ class Answers:
         """The answers, in the order of the steps."""
         return self._kinds[type(steps[0])](steps)
 
-    def _check(self, steps: Sequence[CheckFilter]) -> list[list[str]]:
-        return [
-            self._fields.check(step.plan.filter, step.plan.tenant) if step.plan.filter else []
-            for step in steps
-        ]
+    def _look(self, steps: Sequence[Look]) -> list[list[Record]]:
+        found: dict[str, list[Record]] = {}
+        for step in steps:
+            if str(step) not in found:  # searches that go on side by side often have the same filter
+                pages = self._asked.scroll(step.filter, payload=step.payload, batch=step.limit)
+                found[str(step)] = next(iter(pages), [])
+        return [found[str(step)] for step in steps]
+
+    @property
+    def _asked(self) -> Store:
+        assert self._store is not None
+        return self._store
 
     def _ask(self, steps: Sequence[Ask]) -> list[Expansion]:
         if self._expander is None:
@@ -73,7 +78,7 @@ class Answers:
         return self._encoder.encode(steps)
 
     def _search(self, steps: Sequence[Search]) -> list[list[list[ScoredPoint]]]:
-        found = iter(self._store.search_batch([request for step in steps for request in step.requests]))
+        found = iter(self._asked.search_batch([request for step in steps for request in step.requests]))
         return [list(islice(found, len(step.requests))) for step in steps]
 
     def _fetch(self, steps: Sequence[Fetch]) -> list[dict[PointId, Record]]:
@@ -83,7 +88,7 @@ class Answers:
             alike.setdefault((step.vectors, step.payload), []).append(position)
         for (vectors, payload), positions in alike.items():
             ids = dict.fromkeys(point for position in positions for point in steps[position].ids)
-            records = self._store.vectors(list(ids), vectors, payload=payload)
+            records = self._asked.vectors(list(ids), vectors, payload=payload)
             for position in positions:
                 wanted = steps[position].ids
                 answers[position] = {point: records[point] for point in wanted if point in records}

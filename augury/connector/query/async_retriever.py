@@ -8,19 +8,23 @@ once need a few passes of an encoder, not 32.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from ...errors import AuguryError, StoreError
+from ...errors import AuguryError, StoreError, UsageError
 from ...schemas.hit import SearchResult
 from ...schemas.plan import QueryPlan
 from ..store.base import AsyncStore
 from .clock import Clock
+from .parts import RetrieverOptions, search_parts
 from .planner import SearchOptions
 from .retriever import Retriever, result
-from .steps import Ask, Encode, Fetch, Score, Search, Step
+from .steps import Ask, Encode, Fetch, Look, Score, Search, Step
+
+if TYPE_CHECKING:
+    from qdrant_client import AsyncQdrantClient
 
 MODEL_BATCH = 64
 """Steps that go through a model together."""
@@ -31,18 +35,61 @@ _LLM_THREADS = 32
 
 
 class AsyncRetriever:
-    """``async with index.async_retriever() as retriever: result = await retriever.search("my query")``.
+    """``async with AsyncRetriever(client, "papers") as retriever: await retriever.search("my query")``.
 
-    It belongs to the event loop of its first search. What waits when it is closed ends with ``StoreError``.
+    The collection's profile is read, and the encoders are loaded in a thread, on entering the block, or else
+    by the first search. Make one for the life of the app, and one for each event loop: it belongs to that of
+    its first search. What waits when it is closed ends with ``StoreError``.
 
     Args:
-        retriever: whose models, profile and store are used.
-        store: the same index, awaited; None to call the retriever's own in a worker thread.
+        client: the app's own ``AsyncQdrantClient``. It is used as it is, and never closed.
+        collection: its name or an alias.
+        options: see ``RetrieverOptions``.
+
+    Raises as ``Retriever``, where the profile is read.
     """
 
-    def __init__(self, retriever: Retriever, store: AsyncStore | None = None) -> None:
-        self._retriever = retriever
+    def __init__(
+        self, client: AsyncQdrantClient, collection: str, **options: Unpack[RetrieverOptions]
+    ) -> None:
+        from qdrant_client import AsyncQdrantClient
+
+        from ..store.async_server import AsyncServerStore
+
+        if not isinstance(client, AsyncQdrantClient):
+            raise UsageError(
+                f"An async retriever awaits an AsyncQdrantClient, and was given {type(client).__name__}",
+                "Use augury.Retriever for a QdrantClient, and index.async_retriever() for a folder or a URL",
+            )
+        store = AsyncServerStore(client, collection)
+
+        async def make() -> Retriever:
+            metadata = await store.metadata()
+            self._refuse()
+            models = self._threads[0]
+            loop = asyncio.get_running_loop()
+            parts = await loop.run_in_executor(models, search_parts, store.where, metadata, options)
+            return Retriever.over(None, parts)
+
+        self._set(store, make)
+
+    @classmethod
+    def over(cls, retriever: Retriever, store: AsyncStore | None = None) -> AsyncRetriever:
+        """``AsyncRetriever.over(retriever)``: with the models and the profile of a retriever.
+
+        Args:
+            store: the same index, awaited; None to call the retriever's own in a worker thread.
+        """
+        beside = cls.__new__(cls)
+        beside._set(store, None)
+        beside._retriever = retriever
+        return beside
+
+    def _set(self, store: AsyncStore | None, make: Callable[[], Awaitable[Retriever]] | None) -> None:
         self._store = store
+        self._make = make
+        self._making = asyncio.Lock()
+        self._retriever: Retriever | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
         self._threads = [
@@ -50,12 +97,12 @@ class AsyncRetriever:
             for name, count in (("models", 1), ("engine", 1), ("llm", _LLM_THREADS))
         ]
         models, engine, self._llm = self._threads
-        self._models = _Gathering(retriever.answers, models, MODEL_BATCH)
-        self._engine = _Gathering(retriever.answers, engine, ENGINE_BATCH)
+        self._models = _Gathering(self._answers, models, MODEL_BATCH)
+        self._engine = _Gathering(self._answers, engine, ENGINE_BATCH)
 
     async def search(self, query: str, options: SearchOptions | None = None) -> SearchResult:
         """The best documents for one query; call it for many at once."""
-        return await self.run(self._retriever.plan(query, options))
+        return await self.run((await self._ready()).plan(query, options))
 
     async def search_batch(
         self, queries: Sequence[str], options: SearchOptions | None = None
@@ -65,9 +112,9 @@ class AsyncRetriever:
 
     async def run(self, plan: QueryPlan) -> SearchResult:
         """What the plan finds. ``timings_ms`` include waiting for searches that go on at the same time."""
-        self._refuse()
+        retriever = await self._ready()
         clock = Clock()
-        steps = self._retriever.steps(plan)
+        steps = retriever.steps(plan)
         try:
             step = next(steps)
             while True:
@@ -82,7 +129,8 @@ class AsyncRetriever:
             return result(plan, end.value, clock)
 
     async def close(self) -> None:
-        """End the threads and the connection; the index stays open. A second call does nothing."""
+        """End the threads and connections of its own; the index, or the client, stays open. A second call
+        does nothing."""
         if self._closed:
             return
         self._closed = True
@@ -90,10 +138,17 @@ class AsyncRetriever:
             gathering.end(_was_closed())
         for threads in self._threads:
             threads.shutdown(wait=False)
+        if self._make is not None and self._retriever is not None:
+            self._retriever.close()
         if self._store is not None:
             await self._store.close()
 
     async def __aenter__(self) -> Self:
+        try:
+            await self._ready()
+        except BaseException:
+            await self.close()
+            raise
         return self
 
     async def __aexit__(
@@ -104,17 +159,31 @@ class AsyncRetriever:
     ) -> None:
         await self.close()
 
+    async def _ready(self) -> Retriever:
+        self._refuse()
+        async with self._making:
+            if self._retriever is None:
+                assert self._make is not None
+                self._retriever = await self._make()
+        return self._retriever
+
+    def _answers(self, steps: Sequence[Step]) -> Sequence[Any]:
+        assert self._retriever is not None
+        return self._retriever.answers(steps)
+
     async def _answer(self, step: Step) -> Any:
         self._refuse()
         if isinstance(step, Encode | Score):
             return await self._models(step)
         if isinstance(step, Ask):  # the LLM client has a loop of its own; a thread waits for it
-            asked = asyncio.get_running_loop().run_in_executor(self._llm, self._retriever.answers, [step])
+            asked = asyncio.get_running_loop().run_in_executor(self._llm, self._answers, [step])
             return (await asked)[0]
         if self._store is not None and isinstance(step, Search):
             return await self._store.search_batch(step.requests)
         if self._store is not None and isinstance(step, Fetch):
             return await self._store.vectors(step.ids, step.vectors, payload=step.payload)
+        if self._store is not None and isinstance(step, Look):
+            return await self._store.some(step.filter, step.payload, step.limit)
         return await self._engine(step)
 
     def _refuse(self) -> None:
@@ -130,7 +199,7 @@ class AsyncRetriever:
 
 
 def _was_closed() -> StoreError:
-    return StoreError("This async retriever was closed", "Make another: index.async_retriever()")
+    return StoreError("This async retriever was closed", "Make another one")
 
 
 class _Gathering:

@@ -1,7 +1,7 @@
 """One search from its plan to its hits, as a generator of steps: what every driver shares.
 
-``search_steps(plan, profile, expansion)`` yields the steps of ``steps.py`` and returns a ``Found``. It does
-no I/O and waits for nothing, so that the same lines serve one query, a batch and an event loop.
+``search_steps(plan, profile, expansion, fields)`` yields the steps of ``steps.py`` and returns a ``Found``.
+It does no I/O and waits for nothing, so that the same lines serve one query, a batch and an event loop.
 """
 
 from __future__ import annotations
@@ -21,10 +21,11 @@ from ..fold import MAX_ALPHA
 from .candidates import Candidates
 from .compile import QueryVectors, ranked_lists, requests
 from .diversify import POOL, diversified
+from .filter_fields import KnownFields
 from .fuse import Ranked
 from .pool import pooled, similar
 from .rerank import blended, texts_of, vectors_of
-from .steps import Ask, CheckFilter, Encode, Fetch, Score, Search, Step
+from .steps import Ask, Encode, Fetch, Score, Search, Step
 from .unsure import unsure
 
 
@@ -39,17 +40,20 @@ class Found(NamedTuple):
 Steps = Generator[Step, Any, Found]
 
 
-def search_steps(plan: QueryPlan, profile: Profile, expansion: Expansion, *, far: bool = False) -> Steps:
-    """``steps = search_steps(plan, profile, expansion)``; send each step's answer into it.
+def search_steps(
+    plan: QueryPlan, profile: Profile, expansion: Expansion, fields: KnownFields, *, far: bool = False
+) -> Steps:
+    """``steps = search_steps(plan, profile, expansion, fields)``; send each step's answer into it.
 
     Args:
         expansion: what the rules made of the query.
+        fields: checks those of the plan's filter.
         far: whether the engine is a network away, so that vectors had better come with the search.
     """
     carry = _carried(plan) if far else ()
     notes = list(plan.notes)
     if plan.filter:
-        notes += yield CheckFilter(plan)
+        notes += yield from fields.check(plan.filter, plan.tenant)
     if plan.expand == "llm" and plan.reads_dense:
         expansion = yield Ask(plan.query, expansion)
     vectors: QueryVectors = yield Encode(plan, expansion)

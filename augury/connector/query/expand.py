@@ -12,6 +12,7 @@ import numpy as np
 
 from ...errors import GenerationError, ModelError
 from ...schemas.expansion import ExpandMode, Expansion, ExpansionProfile
+from ...schemas.llm import LlmProfile
 from ...schemas.points import FloatArray
 from .expansion_prompt import expansion_chats, parse_passage
 from .rules import Rules
@@ -87,6 +88,17 @@ class Expander:
         """Close the client. A second call does nothing."""
         if self._llm is not None:
             self._llm.close()
+
+
+def connect_llm(profile: LlmProfile) -> LlmClient:
+    """The client for searches, which somebody waits for: it gives up sooner."""
+    from ...models.llm.client import LlmClient
+
+    return LlmClient.with_cache(
+        profile.model_copy(
+            update={"attempts": min(2, profile.attempts), "timeout": min(120.0, profile.timeout)}
+        )
+    )
 
 
 def combined(query: FloatArray, passages: FloatArray, query_weight: float) -> FloatArray:

@@ -6,18 +6,18 @@ server in strict mode refuses it. A field that no passage has is mostly a slip o
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from datetime import date
 from difflib import get_close_matches
 from typing import Any, NamedTuple
 
 from ...errors import FilterError
 from ...schemas.plan import Tenant
-from ...schemas.points import Filter
+from ...schemas.points import Filter, Record
 from ..store.base import Store
 from ..store.filters import parse_filter
+from .steps import Look
 
-_SAMPLE = 100
 _PREFIX = "metadata."
 _TEXT_MATCHES = ("text", "text_any", "phrase")
 _SERVE_TOO = (("integer", "float"), ("uuid", "keyword"))
@@ -67,18 +67,21 @@ def index_notes(filter: Filter, indexes: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(notes)
 
 
-class KnownFields:
-    """``KnownFields(store, indexes).check(filter)``: notes on, or an error for, fields that nothing has."""
+Checking = Generator[Look, list[Record], list[str]]
 
-    def __init__(self, store: Store, indexes: Mapping[str, str]) -> None:
-        self._store = store
+
+class KnownFields:
+    """``notes = yield from KnownFields(indexes).check(filter)``: notes on fields that nothing has."""
+
+    def __init__(self, indexes: Mapping[str, str]) -> None:
         self._indexes = indexes
         self._seen: set[tuple[str, Tenant | None]] = set()
 
-    def check(self, filter: Filter, tenant: Tenant | None = None) -> list[str]:
+    def check(self, filter: Filter, tenant: Tenant | None = None) -> Checking:
         """A note for each field that no passage has, as far as the filter may match all the same.
 
-        Only the tenant's passages are looked at, where there are tenants: what others have is theirs to know.
+        Yields what has to be looked up, and is sent what was found. Only the tenant's passages are looked at,
+        where there are tenants: what others have is theirs to know.
         Raises ``FilterError`` where it cannot, unless the field is indexed: then passages that have it are
         expected.
         """
@@ -86,29 +89,24 @@ class KnownFields:
         for use in fields_of(filter):
             if (use.field, tenant) in self._seen:
                 continue
-            if self._exists(use.field, tenant):
+            having: Filter = {"must_not": [{"is_empty": {"key": use.field}}]}
+            try:
+                there = yield Look(tenant.within(having) if tenant else having, ("doc_id",), 1)
+            except FilterError:  # in strict mode the search itself says which index it lacks
+                continue
+            if there:
                 self._seen.add((use.field, tenant))
                 continue
             what = f"No passage has a field {use.field!r}"
-            advice = self._advice(use.field, tenant)
+            advice = self._advice(use.field, (yield _around(tenant.within() if tenant else None)))
             if use.needed and use.field not in self._indexes:
                 raise FilterError(what, advice)
             notes.append(f"{what}. {advice}.")
         return list(dict.fromkeys(notes))
 
-    def _exists(self, field: str, tenant: Tenant | None) -> bool:
-        having = {"must_not": [{"is_empty": {"key": field}}]}
-        if tenant:
-            having = tenant.within(having)
-        try:
-            return any(self._store.scroll(having, payload=("doc_id",), batch=1))
-        except FilterError:  # in strict mode the search itself says which index it lacks
-            return True
-
-    def _advice(self, field: str, tenant: Tenant | None) -> str:
+    def _advice(self, field: str, records: list[Record]) -> str:
         name = field.removeprefix(_PREFIX)
-        known = metadata_fields(self._store, self._indexes, tenant.within() if tenant else None)
-        found = [each for each in known if each != name]
+        found = [known for known in _names(records, self._indexes) if known != name]
         near = get_close_matches(name, found, n=1)
         listed = ", ".join(found)
         if near:
@@ -122,7 +120,15 @@ def metadata_fields(store: Store, indexes: Mapping[str, str], among: Filter | No
     Args:
         among: only passages that match are looked at.
     """
-    records = next(iter(store.scroll(among, payload=("metadata",), batch=_SAMPLE)), [])
+    look = _around(among)
+    return _names(next(iter(store.scroll(look.filter, payload=look.payload, batch=look.limit)), []), indexes)
+
+
+def _around(among: Filter | None) -> Look:
+    return Look(among, ("metadata",), 100)
+
+
+def _names(records: list[Record], indexes: Mapping[str, str]) -> list[str]:
     names = {key for record in records for key in (record.payload.get("metadata") or {})}
     indexed = {name.removeprefix(_PREFIX) for name in indexes if name.startswith(_PREFIX)}
     return sorted(names | indexed)

@@ -4,51 +4,83 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from ...errors import AuguryError, QueryError
-from ...models.encoder import DenseEncoder, SparseEncoder
+from ...errors import AuguryError, QueryError, UsageError
 from ...schemas.expansion import Expansion
 from ...schemas.hit import SearchResult
 from ...schemas.plan import QueryPlan
-from ...schemas.profile import Profile
 from ..store.base import Store
-from .answers import Answers, Rerankers
+from .answers import Answers
 from .clock import Clock
 from .core import Found, Steps, search_steps
 from .encode import QueryEncoder
-from .expand import Expander
 from .filter_fields import KnownFields
+from .parts import RetrieverOptions, SearchParts, search_parts
 from .planner import QueryPlanner, SearchOptions, check_plan
 from .steps import Step
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
 
 TOGETHER = 64
 """Searches that share a pass; with reranking, each holds some 100 vectors."""
 
 
 class Retriever:
-    """``Retriever(store, profile, dense, sparse).search("my query")`` returns a ``SearchResult``."""
+    """``Retriever(QdrantClient(...), "papers").search("my query")`` returns a ``SearchResult``.
 
-    def __init__(
-        self,
-        store: Store,
-        profile: Profile,
-        dense: DenseEncoder,
-        sparse: SparseEncoder | None,
-        expander: Expander | None = None,
-        rerankers: Rerankers | None = None,
-    ) -> None:
-        self.profile = profile
-        self._expander = expander
-        self._far = store.far
+    The collection says itself how it was made: its profile is read, and the encoders are loaded, when the
+    retriever is made. So make one for the life of the app. Threads may share it; they wait for each other
+    only in a model. Beside an event loop, take ``AsyncRetriever``.
+
+    Args:
+        client: the app's own. It is used as it is, and never closed.
+        collection: its name or an alias.
+        options: see ``RetrieverOptions``.
+
+    Raises:
+        IndexNotFound: the collection is not there, or Augury has not been there.
+        IndexUnfinished, ModelNotFound, ModelMismatch, StoreUnavailable, UsageError
+    """
+
+    def __init__(self, client: QdrantClient, collection: str, **options: Unpack[RetrieverOptions]) -> None:
+        from qdrant_client import QdrantClient
+
+        from ..store.server import ServerStore
+        from ..store.server_errors import no_collection
+
+        if not isinstance(client, QdrantClient):
+            raise UsageError(
+                f"A retriever asks a QdrantClient, and was given {type(client).__name__}",
+                "Use augury.AsyncRetriever for an AsyncQdrantClient, and augury.open for a folder or a URL",
+            )
+        store = ServerStore(client, collection)
+        metadata = store.metadata()
+        if metadata is None and not store.exists():
+            raise no_collection(store.where)
+        self._set(store, search_parts(store.where, metadata, options))
+
+    @classmethod
+    def over(cls, store: Store | None, parts: SearchParts) -> Retriever:
+        """``Retriever.over(store, parts)``: of what is there already.
+
+        Args:
+            store: None where somebody else answers what the store is asked.
+        """
+        retriever = cls.__new__(cls)
+        retriever._set(store, parts)
+        return retriever
+
+    def _set(self, store: Store | None, parts: SearchParts) -> None:
+        self.profile = parts.profile
+        self._expander = parts.expander
+        self._far = store is None or store.far
         self._planner = QueryPlanner()
-        self.answers = Answers(
-            store,
-            QueryEncoder(dense, sparse, profile.expansion.query_weight),
-            KnownFields(store, profile.payload_indexes),
-            expander,
-            rerankers,
-        )
+        self.fields = KnownFields(self.profile.payload_indexes)
+        encoder = QueryEncoder(parts.dense, parts.sparse, self.profile.expansion.query_weight)
+        self.answers = Answers(store, encoder, parts.expander, parts.rerankers)
 
     def plan(self, query: str, options: SearchOptions | None = None) -> QueryPlan:
         """What a search with these options would do. Raises ``QueryError`` and ``FilterError``."""
@@ -83,7 +115,7 @@ class Retriever:
     def steps(self, plan: QueryPlan) -> Steps:
         """The steps of a plan, for a driver of one's own. Raises ``QueryError`` if it is another index's."""
         check_plan(plan, self.profile)
-        return search_steps(plan, self.profile, self.expansion(plan), far=self._far)
+        return search_steps(plan, self.profile, self.expansion(plan), self.fields, far=self._far)
 
     def expansion(self, plan: QueryPlan) -> Expansion:
         """What the rules make of a plan's query, where it expands."""
@@ -92,6 +124,22 @@ class Retriever:
         if self._expander is None:
             raise QueryError("This retriever was made without an expander", "Give it one, or search as it is")
         return self._expander.by_rules(plan.query, plan.expand)
+
+    def close(self) -> None:
+        """End the connection to an LLM, if there is one; the client stays open."""
+        if self._expander is not None:
+            self._expander.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 def result(plan: QueryPlan, found: Found, clock: Clock) -> SearchResult:

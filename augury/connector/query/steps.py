@@ -11,18 +11,20 @@ from dataclasses import dataclass
 
 from ...schemas.expansion import Expansion
 from ...schemas.plan import QueryPlan, Rerank
-from ...schemas.points import FloatArray, PointId, SearchRequest
+from ...schemas.points import Filter, FloatArray, PointId, SearchRequest
 from .compile import QueryVectors
 
 NOTHING = QueryVectors(None, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class CheckFilter:
-    """Does any passage have the fields of the plan's filter? Answered by notes (``list[str]``)."""
+class Look:
+    """Answered by the first passages that match, with these parts of their payload (``list[Record]``)."""
 
     stage = "fetch"
-    plan: QueryPlan
+    filter: Filter | None
+    payload: tuple[str, ...]
+    limit: int
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -75,4 +77,4 @@ class Score:
     candidates: FloatArray | Sequence[str]
 
 
-Step = CheckFilter | Ask | Encode | Search | Fetch | Score
+Step = Look | Ask | Encode | Search | Fetch | Score

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from qdrant_client import AsyncQdrantClient
 
 from ...errors import StoreError
 from ...schemas.collection import CollectionSpec
-from ...schemas.points import PointId, Record, ScoredPoint, SearchRequest
+from ...schemas.points import Filter, PointId, Record, ScoredPoint, SearchRequest
 from . import ties
 from .check import check_names, check_request, known_ids
 from .server_errors import translated
@@ -18,8 +19,10 @@ from .server_wire import (
     from_scored,
     payload_keys,
     place_of,
+    read_metadata,
     read_spec,
     searches,
+    to_filter,
     to_query,
     vector_names,
 )
@@ -45,6 +48,11 @@ class AsyncServerStore:
         self._version = ""
         self._closed = False
 
+    @property
+    def where(self) -> str:
+        """What errors call it."""
+        return self._where
+
     async def search_batch(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
         """The best points for each request, in one request to the server."""
         spec = await self._layout()
@@ -69,6 +77,22 @@ class AsyncServerStore:
                 with_vectors=vector_names(names),
             )
         return {record.id: record for record in map(from_record, found)}
+
+    async def some(self, filter: Filter | None, payload: tuple[str, ...], limit: int) -> list[Record]:
+        """The first points that match, by id, with these parts of their payload."""
+        with translated(self._where):
+            found, _ = await self._open().scroll(
+                self._collection,
+                scroll_filter=to_filter(filter),
+                limit=limit,
+                with_payload=payload_keys(payload),
+            )
+        return [from_record(record) for record in found]
+
+    async def metadata(self) -> dict[str, Any] | None:
+        """What ``ServerStore.set_metadata`` stored. Raises ``IndexNotFound`` if there is no collection."""
+        with translated(self._where):
+            return read_metadata(await self._open().get_collection(self._collection))
 
     async def close(self) -> None:
         """Close the connection, if it is owned. A second call does nothing."""

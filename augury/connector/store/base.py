@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class AsyncStore(Protocol):
-    """What a search needs of a store, awaited. The methods are those of ``Store``."""
+    """What a search needs of a store, awaited. ``search_batch`` and ``vectors`` are those of ``Store``."""
 
     async def search_batch(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
         """The best points for each request."""
@@ -23,6 +23,10 @@ class AsyncStore(Protocol):
         self, ids: Sequence[PointId], names: Sequence[str], *, payload: bool | tuple[str, ...] = True
     ) -> dict[PointId, Record]:
         """The named vectors and the payloads of points, by id."""
+        ...
+
+    async def some(self, filter: Filter | None, payload: tuple[str, ...], limit: int) -> list[Record]:
+        """The first points that match, by id, with these parts of their payload."""
         ...
 
     async def close(self) -> None:

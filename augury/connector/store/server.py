@@ -45,10 +45,12 @@ from .server_errors import translated
 from .server_storage import check_storage, to_creation
 from .server_version import needed, require_version
 from .server_wire import (
+    METADATA_KEY,
     from_record,
     from_scored,
     payload_keys,
     place_of,
+    read_metadata,
     read_spec,
     searches,
     to_filter,
@@ -60,7 +62,6 @@ from .server_wire import (
 from .size import described
 
 _MEMORY = ":memory:"
-_METADATA_KEY = "augury"
 
 
 class ServerStore:
@@ -97,6 +98,11 @@ class ServerStore:
         self._lock: AbstractContextManager[object] = threading.RLock() if self._local else nullcontext()
 
     @property
+    def where(self) -> str:
+        """What errors call it."""
+        return self._where
+
+    @property
     def far(self) -> bool:
         """Yes, but for the in-process double, which is to behave alike."""
         return True
@@ -119,7 +125,7 @@ class ServerStore:
         else:
             found = read_spec(info)
             check_same(spec, found, f"The {self._where}")
-            if _METADATA_KEY not in (info.config.metadata or {}) and not self._local:
+            if METADATA_KEY not in (info.config.metadata or {}) and not self._local:
                 check_storage(spec, info.config.params, f"The {self._where}")
         with self._server() as client:
             for field, kind in spec.indexes.items():
@@ -216,8 +222,7 @@ class ServerStore:
     def metadata(self) -> dict[str, Any] | None:
         """What ``set_metadata`` stored with the collection, or None."""
         info = self._describe()
-        stored = (info.config.metadata or {}).get(_METADATA_KEY) if info else None
-        return stored if isinstance(stored, dict) else None
+        return read_metadata(info) if info else None
 
     def set_metadata(self, metadata: dict[str, Any]) -> None:
         """Store a JSON object with the collection, in one step.
@@ -225,7 +230,7 @@ class ServerStore:
         Raises ``Unsupported`` on a server before 1.16, which would ignore it in silence.
         """
         with self._server() as client:
-            client.update_collection(self._collection, metadata={_METADATA_KEY: metadata})
+            client.update_collection(self._collection, metadata={METADATA_KEY: metadata})
         if self.metadata() != metadata:
             raise Unsupported(
                 f"The {self._where} does not keep collection metadata",

@@ -81,7 +81,7 @@ def _translate(error: Exception, where: str, asked: _Asked) -> AuguryError:
     if callable(code) and getattr(code(), "name", None):
         return _grpc(code().name, str(getattr(error, "details", lambda: "")()), where, asked)
     if isinstance(error, ValueError) and re.match(r"Collection .* not found", str(error)):
-        return _missing(where)
+        return no_collection(where)
     if isinstance(error, NotImplementedError):
         return Unsupported(f"{where} cannot do this: {error}", "Use a Qdrant server or an embedded index")
     return StoreError(
@@ -126,7 +126,7 @@ def _response(error: UnexpectedResponse, where: str, asked: _Asked) -> AuguryErr
     if status in _BUSY:
         return StoreUnavailable(f"{where} is busy or starting ({status})", "Wait a little, then try again")
     if status == _NOT_FOUND and "ollection" in reason:
-        return _missing(where)
+        return no_collection(where)
     return StoreError(
         f"{where} refused the request ({status}): {reason}", "Correct the request and try again"
     )
@@ -147,7 +147,7 @@ def _grpc(code: str, details: str, where: str, asked: _Asked) -> AuguryError:
     if code in ("UNAUTHENTICATED", "PERMISSION_DENIED"):
         return _denied(where)
     if code == "NOT_FOUND" and "ollection" in details:
-        return _missing(where)
+        return no_collection(where)
     return StoreError(
         f"{where} refused the request ({code}): {_short(details)}", "Correct the request and try again"
     )
@@ -165,7 +165,8 @@ def _denied(where: str) -> StoreError:
     return StoreError(f"{where} denied access", "Check the API key in QDRANT_API_KEY and what it may do")
 
 
-def _missing(where: str) -> IndexNotFound:
+def no_collection(where: str) -> IndexNotFound:
+    """The error where the collection is not there."""
     return IndexNotFound(f"There is no {where}", "Check the name, or ingest something to make the collection")
 
 

@@ -27,6 +27,7 @@ from .arrays import to_array
 from .check import canonical_id
 from .filters import parse_filter
 
+METADATA_KEY = "augury"
 DISTANCES: dict[Distance, models.Distance] = {
     "cosine": models.Distance.COSINE,
     "dot": models.Distance.DOT,
@@ -95,6 +96,12 @@ def read_spec(info: models.CollectionInfo) -> CollectionSpec:
         },
         indexes={field: index.data_type.value for field, index in (info.payload_schema or {}).items()},
     )
+
+
+def read_metadata(info: models.CollectionInfo) -> dict[str, Any] | None:
+    """The JSON object that Augury stored with a collection, or None."""
+    stored = (info.config.metadata or {}).get(METADATA_KEY)
+    return stored if isinstance(stored, dict) else None
 
 
 def to_filter(filter: Filter | None) -> models.Filter | None:

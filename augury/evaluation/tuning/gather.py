@@ -13,7 +13,7 @@ from ...connector.query.compile import QueryVectors, requests
 from ...connector.query.pool import similar
 from ...connector.query.rerank import texts_of, vectors_of
 from ...connector.query.retriever import TOGETHER, Retriever
-from ...connector.query.steps import Ask, CheckFilter, Encode, Fetch, Score, Search
+from ...connector.query.steps import Ask, Encode, Fetch, Score, Search
 from ...schemas.expansion import Expansion
 from ...schemas.plan import QueryPlan
 from ...schemas.points import FloatArray, PointId, Record, ScoredPoint
@@ -71,7 +71,7 @@ def gather(
         some = queries[start : start + TOGETHER]
         plans = [plan(text) for _, text in some]
         if plans[0].filter and not found:
-            retriever.answers([CheckFilter(plans[0])])
+            _check(retriever, plans[0])
         ruled = [retriever.expansion(each) for each in plans]
         plain = _searched(retriever, plans, ruled)
         expanded: Sequence[Gathered | None] = [None] * len(plans)
@@ -86,6 +86,17 @@ def gather(
         if progress:
             progress(len(found), len(queries))
     return found
+
+
+def _check(retriever: Retriever, plan: QueryPlan) -> None:
+    """Raise ``FilterError`` where the filter cannot match, as a search does."""
+    looking = retriever.fields.check(plan.filter or {}, plan.tenant)
+    try:
+        look = next(looking)
+        while True:
+            look = looking.send(retriever.answers([look])[0])
+    except StopIteration:
+        return
 
 
 def _searched(

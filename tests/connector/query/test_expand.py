@@ -15,6 +15,7 @@ from hypothesis.extra.numpy import arrays
 import augury
 from augury import SearchOptions
 from augury.connector.query.expand import combined
+from augury.connector.query.parts import SearchParts
 from augury.errors import EndpointError, QueryError
 from augury.schemas.expansion import ExpansionProfile
 from augury.schemas.llm import LlmProfile, Sampling
@@ -182,7 +183,8 @@ def test_without_a_server_llm_is_an_error_and_auto_goes_without(tmp_path: Path) 
 
 def test_a_retriever_without_an_expander_says_so(tmp_path: Path) -> None:
     with opened(tmp_path / "index") as index:
-        bare = augury.Retriever(index.store, index.profile, index.models.dense, index.models.sparse)
+        parts = SearchParts(index.profile, index.models.dense, index.models.sparse)
+        bare = augury.Retriever.over(index.store, parts)
         assert bare.search("why salt").hits
         with pytest.raises(QueryError, match="without an expander"):
             bare.search("why salt", SearchOptions(expand="rules"))

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from augury import QueryPlan, QueryPlanner, SearchOptions, where
 from augury.connector.query.compile import QueryVectors
 from augury.connector.query.core import search_steps
+from augury.connector.query.filter_fields import KnownFields
 from augury.connector.query.planner import check_plan
 from augury.connector.query.steps import Encode, Search
 from augury.errors import FilterError, QueryError
@@ -80,7 +81,7 @@ def test_the_profile_decides_what_options_leave_open() -> None:
 def test_vectors_come_with_the_search_where_all_found_are_reranked_and_the_engine_is_far() -> None:
     def carried(far: bool = True, **given_options: Any) -> tuple[str, ...]:
         made = plan("a need", WITH_HYPENCODER, SearchOptions(**given_options))
-        steps = search_steps(made, WITH_HYPENCODER, Expansion(mode="off"), far=far)
+        steps = search_steps(made, WITH_HYPENCODER, Expansion(mode="off"), KnownFields({}), far=far)
         assert isinstance(next(steps), Encode)
         searched = steps.send(QueryVectors(np.zeros(4, np.float32), SparseVector(NO_TERMS, NO_WEIGHTS)))
         assert isinstance(searched, Search)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 import augury
 from augury.connector.fold import fold
+from augury.connector.query.parts import SearchParts
 from augury.errors import FilterError, ModelError, ModelMismatch, QueryError
 from augury.schemas.hit import Hit, SearchResult
 from augury.schemas.profile import ChunkProfile, HypencoderProfile, Profile, RerankProfile, ScenarioProfile
@@ -331,7 +332,7 @@ def test_a_profile_may_rerank_by_itself(tmp_path: Path) -> None:
 
 def test_a_retriever_without_what_a_plan_needs(indexes: dict[str, augury.Index]) -> None:
     index = indexes["memory"]
-    bare = augury.Retriever(index.store, index.profile, ExactDense(), ExactSparse())
+    bare = augury.Retriever.over(index.store, SearchParts(index.profile, ExactDense(), ExactSparse()))
     for asked, says in (({"expand": "rules"}, "expander"), ({"rerank": 5}, "reranker")):
         with pytest.raises(QueryError, match=says):
             bare.search("w1", augury.SearchOptions.model_validate(asked))

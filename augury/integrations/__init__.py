@@ -1,0 +1,1 @@
+"""Augury in other frameworks. Each module needs its framework, and says how to install it."""
