@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .._version import __version__
+from .attach import attach, detach
 from .compare import compare
 from .evaluate import evaluate
 from .generate import generate
@@ -29,5 +30,18 @@ def main() -> None:
     """
 
 
-for command in (ingest, search, evaluate, compare, status, refold, filter_field, generate, llm, models):
+for command in (
+    ingest,
+    search,
+    evaluate,
+    compare,
+    status,
+    refold,
+    filter_field,
+    generate,
+    attach,
+    detach,
+    llm,
+    models,
+):
     main.add_command(command)

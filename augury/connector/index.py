@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
-from ..errors import IndexNotFound, IndexUnfinished, UsageError
+from ..errors import IndexNotFound, UsageError
 from ..models.encoder import DenseEncoder, SparseEncoder
 from ..models.reranker import TextReranker, VectorReranker
 from ..schemas.collection import IndexKind
@@ -29,7 +29,7 @@ from .query.expand import Expander
 from .query.planner import SearchOptions
 from .query.retriever import Retriever
 from .query.rules import Rules
-from .reconcile import reconcile, stored_profile, without_address
+from .reconcile import reconcile, refuse_unfinished, stored_profile, without_address
 from .store.base import Store
 from .store.locate import open_store
 
@@ -115,11 +115,11 @@ class Index:
         metadata = store.metadata() if store.exists() else None
         if metadata is None:
             self._refuse_foreign(create)
-            self.profile = self.models.named_in(_changed(Profile(), profile), made=False)
+            self.profile = self.models.named_in(changed(Profile(), profile), made=False)
             self._made = False
         else:
             stored = stored_profile(self.where, metadata)
-            wanted = self.models.named_in(_changed(stored, profile), made=True)
+            wanted = self.models.named_in(changed(stored, profile), made=True)
             self.profile = reconcile(stored, wanted)
             self._made = True
 
@@ -151,12 +151,17 @@ class Index:
                 f"{documents} is a path, not documents", "Open it first: augury.open_source(path)"
             )
         self._refuse_unfinished()
+        if self.profile.adopted:
+            raise UsageError(
+                f"The points of {self.where} are written by the app that they belong to",
+                f"Write them there, then have Augury pick them up: augury attach {self.where}",
+            )
         if repair and scenarios in (None, "none"):
             raise UsageError(
                 "There is nothing to repair missing scenarios with",
                 "Say where they come from with --scenarios",
             )
-        source = self._scenario_source(scenarios)
+        source = self.scenario_source(scenarios)
         try:
             self.make()
             return ingest(
@@ -224,7 +229,12 @@ class Index:
         Raises ``UsageError`` where a field is indexed as something else.
         """
         self._refuse_unmade()
+        fields = {self.profile.payload.path(field): kind for field, kind in fields.items()}
         wanted = self.profile.model_copy(update={"indexes": {**self.profile.indexes, **fields}})
+        if adopted := wanted.adopted:
+            new = tuple(field for field in fields if field not in self.profile.indexes)
+            added = adopted.model_copy(update={"indexes": (*adopted.indexes, *new)})
+            wanted = wanted.model_copy(update={"adopted": added})
         self.profile = reconcile(self.profile, wanted)
         self.__dict__.pop("retriever", None)
         self.make()
@@ -243,8 +253,9 @@ class Index:
         """Counts and settings; loads no model."""
         self._refuse_unmade()
         info = self.store.info()
+        scenario_state = self.profile.payload.path("scenario_state")
         states = {
-            state: self.store.count({"must": [{"key": "scenario_state", "match": {"value": state}}]})
+            state: self.store.count({"must": [{"key": scenario_state, "match": {"value": state}}]})
             for state in ("complete", "missing", "off")
         }
         folder = Path(self.where)
@@ -252,7 +263,9 @@ class Index:
             index=self.where,
             engine=info.engine,
             engine_version=info.version,
-            documents=self.store.count({"must": [{"key": "chunk", "match": {"value": 0}}]}),
+            documents=info.points  # an app's points do not tell which of them are of one document
+            if self.profile.adopted
+            else self.store.count({"must": [{"key": "chunk", "match": {"value": 0}}]}),
             passages=info.points,
             scenario_passages=states,
             payload_indexes=dict(info.indexes),
@@ -289,7 +302,8 @@ class Index:
     ) -> None:
         self.close()
 
-    def _scenario_source(self, scenarios: ScenarioSource | str | Path | None) -> ScenarioSource | None:
+    def scenario_source(self, scenarios: ScenarioSource | str | Path | None) -> ScenarioSource | None:
+        """Where scenarios come from, as ``ingest`` takes it. Close what it made."""
         if scenarios is None or scenarios == "none":
             return None
         if scenarios == "llm":
@@ -310,10 +324,7 @@ class Index:
         """For searches, which somebody waits for."""
         from ..models.llm.client import LlmClient
 
-        llm = self.profile.llm
-        return LlmClient.with_cache(
-            llm.model_copy(update={"attempts": min(2, llm.attempts), "timeout": min(120.0, llm.timeout)})
-        )
+        return LlmClient.with_cache(self.profile.llm.impatient())
 
     def _refuse_foreign(self, create: bool) -> None:
         if not create:
@@ -330,14 +341,11 @@ class Index:
             raise IndexNotFound(f"Nothing has been ingested into {self.where} yet", "Call ingest first")
 
     def _refuse_unfinished(self) -> None:
-        if self.profile.refolding is not None:
-            raise IndexUnfinished(
-                f"A refold of {self.where} to alpha {self.profile.refolding:g} was interrupted",
-                f"Finish it: augury refold {self.where} --alpha {self.profile.refolding:g}",
-            )
+        refuse_unfinished(self.where, self.profile)
 
 
-def _changed(profile: Profile, change: ProfileChange | None) -> Profile:
+def changed(profile: Profile, change: ProfileChange | None) -> Profile:
+    """The profile as the user wants it."""
     if change is None:
         return profile
     return change if isinstance(change, Profile) else change(profile)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from ..errors import ModelMismatch, StoreError, UsageError
+from ..errors import IndexUnfinished, ModelMismatch, StoreError, UsageError
 from ..schemas.profile import Profile
 
 
@@ -24,6 +24,15 @@ def stored_profile(where: str, metadata: dict[str, Any] | None) -> Profile:
 def without_address(profile: Profile) -> Profile:
     """The profile without the LLM server's address: an index must not say where a user's key is sent."""
     return profile.model_copy(update={"llm": profile.llm.model_copy(update={"base_url": ""})})
+
+
+def refuse_unfinished(where: str, profile: Profile) -> None:
+    """Raise ``IndexUnfinished`` where a refold was interrupted."""
+    if profile.refolding is not None:
+        raise IndexUnfinished(
+            f"A refold of {where} to alpha {profile.refolding:g} was interrupted",
+            f"Finish it: augury refold {where} --alpha {profile.refolding:g}",
+        )
 
 
 def reconcile(stored: Profile, wanted: Profile) -> Profile:
@@ -65,9 +74,10 @@ def reconcile(stored: Profile, wanted: Profile) -> Profile:
                 f"{field} is indexed as {before} and cannot be indexed as {kind} too",
                 f"Leave out --filter-field, or keep the type {before}",
             )
-    if (stored.names, stored.namespace) != (wanted.names, wanted.namespace):
+    if (stored.names, stored.namespace, stored.payload) != (wanted.names, wanted.namespace, wanted.payload):
         raise UsageError(
-            "The vector names and the id namespace of an index cannot change", "Ingest into a new index"
+            "The vector names, the payload keys and the id namespace of an index cannot change",
+            "Ingest into a new index",
         )
     same: dict[str, Any] = {"dense": stored.dense, "sparse": stored.sparse}
     hypencoder = stored.hypencoder

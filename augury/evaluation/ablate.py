@@ -49,7 +49,7 @@ def ablate(
         AuguryError: that of the last row, where none could be run.
     """
     parsed(measures)
-    documents = coverage(index.store, dataset)
+    documents = coverage(index.store, dataset, index.profile.payload)
     found: dict[str, Evaluation] = {}
     skipped: list[SkippedRow] = []
     error: AuguryError | None = None
@@ -140,7 +140,8 @@ def _values(evaluation: Evaluation) -> dict[str, dict[str, float]]:
 
 
 def _has_scenarios(index: Index) -> bool:
-    return index.store.count({"must": [{"key": "scenario_state", "match": {"value": "complete"}}]}) > 0
+    field = index.profile.payload.path("scenario_state")
+    return index.store.count({"must": [{"key": field, "match": {"value": "complete"}}]}) > 0
 
 
 def _expansion(profile: Profile, options: SearchOptions) -> ExpandMode:

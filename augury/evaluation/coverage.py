@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from ..connector.store.base import Store
 from ..errors import SourceError
 from ..schemas.evaluation import DocumentCounts
+from ..schemas.payload_layout import PayloadLayout
+from ..schemas.points import Filter
 from .dataset import Dataset
 
 _BATCH = 1000
@@ -14,8 +16,8 @@ _NAMED = 100
 """So many missing documents are named."""
 
 
-def coverage(store: Store, dataset: Dataset) -> DocumentCounts:
-    """``coverage(index.store, dataset).missing``: judged documents that have no passage in the index.
+def coverage(store: Store, dataset: Dataset, layout: PayloadLayout) -> DocumentCounts:
+    """``coverage(store, dataset, layout).missing``: judged documents that have no passage in the index.
 
     Raises ``SourceError`` where it holds none of them, as it is then another collection.
     """
@@ -23,7 +25,7 @@ def coverage(store: Store, dataset: Dataset) -> DocumentCounts:
     relevant = {
         document for judged in dataset.qrels.values() for document, grade in judged.items() if grade > 0
     }
-    held = set(_held(store, list(judged)))
+    held = set(_held(store, list(judged), layout))
     missing = [document for document in judged if document not in held]
     if len(missing) == len(judged):
         raise SourceError(
@@ -40,11 +42,15 @@ def coverage(store: Store, dataset: Dataset) -> DocumentCounts:
     )
 
 
-def _held(store: Store, documents: Sequence[str]) -> Iterator[str]:
+def _held(store: Store, documents: Sequence[str], layout: PayloadLayout) -> Iterator[str]:
     for start in range(0, len(documents), _BATCH):
-        conditions = [
-            {"key": "doc_id", "match": {"any": list(documents[start : start + _BATCH])}},
-            {"key": "chunk", "match": {"value": 0}},  # each document has one first passage
-        ]
-        for records in store.scroll({"must": conditions}, payload=("doc_id",)):
-            yield from (str(record.payload["doc_id"]) for record in records)
+        some = documents[start : start + _BATCH]
+        if not layout.doc_id:  # documents are called by the ids of their points
+            ids = [int(name) if name.isdecimal() else name for name in some]
+            yield from map(str, store.vectors(ids, (), payload=False))
+            continue
+        conditions: list[Filter] = [{"key": layout.doc_id, "match": {"any": list(some)}}]
+        if not layout.own:
+            conditions.append({"key": "chunk", "match": {"value": 0}})  # each document has one first passage
+        for records in store.scroll({"must": conditions}, payload=layout.keys("doc_id")):
+            yield from (layout.doc_id_of(record.payload, record.id) for record in records)

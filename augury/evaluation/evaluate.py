@@ -63,7 +63,7 @@ def evaluate(
     if not options.group:
         raise UsageError("Judgements are of documents, and these options ask for passages", "Leave group on")
     depth = max(depth or LEAST_DEPTH, deepest(measures))
-    documents = documents or coverage(index.store, dataset)
+    documents = documents or coverage(index.store, dataset, index.profile.payload)
     searched = search_all(index.retriever, dataset, options, depth, progress)
     cutoffs = [cutoff for cutoff in _CUTOFFS if cutoff <= depth]
     curve = [f"R@{cutoff}" for cutoff in cutoffs]

@@ -13,7 +13,8 @@ from typing import TypeVar
 from ...errors import AuguryError
 from ...schemas.document import Document
 from ...schemas.fingerprint import Fingerprint
-from ...schemas.points import PointId
+from ...schemas.payload_layout import PayloadLayout
+from ...schemas.points import Payload, PointId
 from ...schemas.profile import Profile
 from ..store.base import Store
 from .chunk import chunk
@@ -33,11 +34,25 @@ _CHARS = 4_000_000  # and in either no more text than this, but for one long doc
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What the index holds of one passage."""
+class Known:
+    """``Known.read(payload, layout)``: what the index holds of one passage."""
 
     fingerprint: Fingerprint | None
     state: str
+
+    @classmethod
+    def read(cls, payload: Payload, layout: PayloadLayout) -> Known:
+        """From the payload of its point."""
+        own = layout.own_of(payload)
+        return cls(Fingerprint.parse(str(own.get("fingerprint", ""))), str(own.get("scenario_state", "")))
+
+    def is_done(self, wanted: Fingerprint, *, keep_scenarios: bool, repair: bool) -> bool:
+        """Whether it need not be written again to have the fingerprint that is wanted."""
+        if self.fingerprint is None or (repair and self.state == "missing"):
+            return False
+        if keep_scenarios:
+            wanted = wanted._replace(scenarios=self.fingerprint.scenarios)
+        return self.fingerprint == wanted
 
 
 class Selector:
@@ -89,19 +104,18 @@ class Selector:
             for document, content_hash in batch:
                 yield from self._compare(document, content_hash, known.get(document.id, {}))
 
-    def _lookup(self, doc_ids: list[str]) -> dict[str, dict[PointId, _Known]]:
-        known: dict[str, dict[PointId, _Known]] = {}
+    def _lookup(self, doc_ids: list[str]) -> dict[str, dict[PointId, Known]]:
+        known: dict[str, dict[PointId, Known]] = {}
         condition = {"must": [{"key": "doc_id", "match": {"any": doc_ids}}]}
         payload = ("doc_id", "fingerprint", "scenario_state")
         for records in patiently(lambda: list(self._store.scroll(condition, payload=payload))):
             for record in records:
-                known.setdefault(record.payload["doc_id"], {})[record.id] = _Known(
-                    Fingerprint.parse(str(record.payload.get("fingerprint", ""))),
-                    str(record.payload.get("scenario_state", "")),
+                known.setdefault(record.payload["doc_id"], {})[record.id] = Known.read(
+                    record.payload, self._profile.payload
                 )
         return known
 
-    def _compare(self, document: Document, content_hash: str, known: dict[PointId, _Known]) -> Iterator[Work]:
+    def _compare(self, document: Document, content_hash: str, known: dict[PointId, Known]) -> Iterator[Work]:
         scenario_print = self._scenarios.fingerprint(document) if self._scenarios else ""
         fingerprint = self._profile.fingerprint(document.id, content_hash, scenario_print)
         job = Job(document, str(fingerprint))
@@ -123,12 +137,8 @@ class Selector:
         else:
             self._tally.unchanged()
 
-    def _done(self, stored: _Known, wanted: Fingerprint) -> bool:
-        if stored.fingerprint is None or (self._repair and stored.state == "missing"):
-            return False
-        if self._keep_scenarios:
-            wanted = wanted._replace(scenarios=stored.fingerprint.scenarios)
-        return stored.fingerprint == wanted
+    def _done(self, stored: Known, wanted: Fingerprint) -> bool:
+        return stored.is_done(wanted, keep_scenarios=self._keep_scenarios, repair=self._repair)
 
 
 def grouped(items: Iterable[T], most: int, size: Callable[[T], int]) -> Iterator[list[T]]:

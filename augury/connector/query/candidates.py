@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...schemas.hit import Place
+from ...schemas.payload_layout import PayloadLayout
 from ...schemas.plan import QueryPlan
 from ...schemas.points import PointId, ScoredPoint
 from ...schemas.profile import BranchName
@@ -13,7 +14,7 @@ from .fuse import Ranked, fuse
 
 
 class Candidates:
-    """``Candidates(plan, answers)``: of one plan, from the engine's answers to its requests.
+    """``Candidates(plan, answers, layout)``: of one plan, from the engine's answers to its requests.
 
     Attributes:
         lists: each branch's ranked passages.
@@ -22,8 +23,9 @@ class Candidates:
         notes: what may be worth knowing of the search.
     """
 
-    def __init__(self, plan: QueryPlan, answers: Sequence[list[ScoredPoint]]) -> None:
+    def __init__(self, plan: QueryPlan, answers: Sequence[list[ScoredPoint]], layout: PayloadLayout) -> None:
         self._plan = plan
+        self._layout = layout
         lists = ranked_lists(plan, answers)
         self.lists: dict[BranchName, Ranked] = dict(
             zip((branch.name for branch in plan.branches), lists, strict=True)
@@ -66,4 +68,4 @@ class Candidates:
         return places, fused
 
     def _document(self, point: PointId) -> str:
-        return str(self.records[point].payload["doc_id"])
+        return self._layout.doc_id_of(self.records[point].payload, point)

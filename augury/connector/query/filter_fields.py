@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from ...errors import FilterError
 from ...schemas.points import Filter
+from ...schemas.profile import Profile
 from ..store.base import Store
 from ..store.filters import parse_filter
 
@@ -46,8 +47,9 @@ def fields_of(filter: Filter) -> list[FieldUse]:
     return list(dict.fromkeys(_uses(filter, "", needed=True)))
 
 
-def index_notes(filter: Filter, indexes: Mapping[str, str]) -> tuple[str, ...]:
+def index_notes(filter: Filter, profile: Profile) -> tuple[str, ...]:
     """A sentence for each field that no payload index serves, with the command that adds one."""
+    indexes, prefix = profile.payload_indexes, profile.payload.path(_PREFIX)
     wanted: dict[str, list[str]] = {}
     for use in fields_of(filter):
         if use.kind:
@@ -59,19 +61,19 @@ def index_notes(filter: Filter, indexes: Mapping[str, str]) -> tuple[str, ...]:
             continue
         has = f"is indexed as {there}, which does not serve this" if there else "has no payload index"
         note = f"{field} {has}, so the filter reads every passage."
-        if there is None and field.startswith(_PREFIX):
+        if there is None and field.startswith(prefix):
             kind = next((kind for kind in kinds if kind != "keyword"), "keyword")
-            note += f" Add one: augury filter-field INDEX {field.removeprefix(_PREFIX)}:{kind}"
+            note += f" Add one: augury filter-field INDEX {field.removeprefix(prefix)}:{kind}"
         notes.append(note)
     return tuple(notes)
 
 
 class KnownFields:
-    """``KnownFields(store, indexes).check(filter)``: notes on, or an error for, fields that nothing has."""
+    """``KnownFields(store, profile).check(filter)``: notes on, or an error for, fields that nothing has."""
 
-    def __init__(self, store: Store, indexes: Mapping[str, str]) -> None:
+    def __init__(self, store: Store, profile: Profile) -> None:
         self._store = store
-        self._indexes = indexes
+        self._profile = profile
         self._seen: set[str] = set()
 
     def check(self, filter: Filter) -> list[str]:
@@ -89,18 +91,18 @@ class KnownFields:
                 continue
             what = f"No passage has a field {use.field!r}"
             advice = self._advice(use.field)
-            if use.needed and use.field not in self._indexes:
+            if use.needed and use.field not in self._profile.payload_indexes:
                 raise FilterError(what, advice)
             notes.append(f"{what}. {advice}.")
         return list(dict.fromkeys(notes))
 
     def _exists(self, field: str) -> bool:
         having = {"must_not": [{"is_empty": {"key": field}}]}
-        return any(self._store.scroll(having, payload=("doc_id",), batch=1))
+        return any(self._store.scroll(having, payload=False, batch=1))
 
     def _advice(self, field: str) -> str:
-        name = field.removeprefix(_PREFIX)
-        found = [known for known in metadata_fields(self._store, self._indexes) if known != name]
+        name = field.removeprefix(self._profile.payload.path(_PREFIX))
+        found = [known for known in metadata_fields(self._store, self._profile) if known != name]
         near = get_close_matches(name, found, n=1)
         listed = ", ".join(found)
         if near:
@@ -108,11 +110,13 @@ class KnownFields:
         return f"Filter by one of {listed}" if found else "The documents of this index have no metadata"
 
 
-def metadata_fields(store: Store, indexes: Mapping[str, str]) -> list[str]:
+def metadata_fields(store: Store, profile: Profile) -> list[str]:
     """The indexed metadata fields, and those of some passages, as ``--where`` writes them."""
-    records = next(iter(store.scroll(payload=("metadata",), batch=_SAMPLE)), [])
-    names = {key for record in records for key in (record.payload.get("metadata") or {})}
-    indexed = {name.removeprefix(_PREFIX) for name in indexes if name.startswith(_PREFIX)}
+    layout = profile.payload
+    records = next(iter(store.scroll(payload=layout.keys("metadata") or True, batch=_SAMPLE)), [])
+    names = {key for record in records for key in layout.metadata_of(record.payload)}
+    prefix = layout.path(_PREFIX)
+    indexed = {name.removeprefix(prefix) for name in profile.indexes if name.startswith(prefix)}
     return sorted(names | indexed)
 
 

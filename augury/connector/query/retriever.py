@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
-from ...errors import AuguryError, QueryError
+from ...errors import AuguryError, QueryError, UsageError
 from ...models.encoder import DenseEncoder, SparseEncoder
 from ...schemas.expansion import Expansion
 from ...schemas.hit import SearchResult
@@ -19,25 +19,44 @@ from .core import Found, Steps, search_steps
 from .encode import QueryEncoder
 from .expand import Expander
 from .filter_fields import KnownFields
+from .from_client import open_client
 from .planner import QueryPlanner, SearchOptions, check_plan
 from .steps import Step
+
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
 
 TOGETHER = 64
 """Searches that share a pass; with reranking, each holds some 100 vectors."""
 
 
 class Retriever:
-    """``Retriever(store, profile, dense, sparse).search("my query")`` returns a ``SearchResult``."""
+    """``Retriever(client, "kb").search("my query")`` returns a ``SearchResult``.
+
+    Args:
+        store: the app's ``QdrantClient``, which is left open, or the store of an index.
+        profile: the collection's name; of a store, its profile.
+        dense, sparse: by default those that the index was made with; a store needs them.
+
+    Raises ``IndexNotFound`` where a client's collection is no index: attach to it first.
+    """
 
     def __init__(
         self,
-        store: Store,
-        profile: Profile,
-        dense: DenseEncoder,
-        sparse: SparseEncoder | None,
+        store: Store | QdrantClient,
+        profile: Profile | str,
+        dense: DenseEncoder | None = None,
+        sparse: SparseEncoder | None = None,
         expander: Expander | None = None,
         rerankers: Rerankers | None = None,
     ) -> None:
+        if isinstance(profile, str):
+            opened = open_client(store, profile, dense, sparse)
+            store, profile, dense, sparse = opened.store, opened.profile, opened.dense, opened.sparse
+            expander, rerankers = expander or opened.expander, rerankers or opened.rerankers
+        store = cast("Store", store)
+        if dense is None:
+            raise UsageError("A retriever over a store needs its dense encoder", "Give it, or a QdrantClient")
         self.profile = profile
         self._expander = expander
         self._far = store.far
@@ -45,7 +64,7 @@ class Retriever:
         self.answers = Answers(
             store,
             QueryEncoder(dense, sparse, profile.expansion.query_weight),
-            KnownFields(store, profile.payload_indexes),
+            KnownFields(store, profile),
             expander,
             rerankers,
         )
