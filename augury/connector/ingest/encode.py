@@ -91,13 +91,14 @@ class Encode:
         return found
 
     def _encoded(
-        self, encode: Callable[[list[str]], Sequence[Any]], owners: list[Work], texts: list[str]
+        self, encode: Callable[[list[str]], Any], owners: list[Work], texts: list[str]
     ) -> Sequence[Any]:
         """The vectors of the texts. Where some are unusable, their owners fail and ``_Failed`` is raised."""
         if not texts:
             return []
         try:
-            return encode(texts)
+            vectors: Sequence[Any] = encode(texts)
+            return vectors
         except ModelOutputError as error:
             if not error.positions:
                 raise

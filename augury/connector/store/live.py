@@ -15,7 +15,7 @@ from ...errors import AuguryError, StoreError, StoreTimeout, StoreUnavailable
 from ...schemas.attach import VectorFacts
 from ...schemas.collection import CollectionSpec, IndexKind, SparseSpec, VectorSpec
 from ...schemas.points import Point, PointId
-from .check import check_points
+from .check import canonical_id, check_points
 from .server_wire import read_spec, to_index_params, to_point, to_sparse_params, to_vector_params
 
 _DELETED = 1000
@@ -251,7 +251,7 @@ class LiveCollection:
     def _there(self, ids: Sequence[PointId]) -> set[PointId]:
         with self._server() as client:
             found = client.retrieve(self._collection, list(ids), with_payload=False, with_vectors=False)
-        return {record.id for record in found}
+        return {canonical_id(record.id) for record in found}
 
 
 def _theirs(record: models.Record, own: str, vectors: Sequence[str]) -> tuple[dict[str, Any], Any]:
@@ -262,7 +262,7 @@ def _theirs(record: models.Record, own: str, vectors: Sequence[str]) -> tuple[di
 
 
 def _operations(points: Sequence[Point], own: str) -> list[Any]:
-    ids = [point.id for point in points]
+    ids: list[Any] = [point.id for point in points]
     vectors = [
         models.PointVectors(id=made.id, vector=made.vector) for made in map(to_point, points) if made.vector
     ]

@@ -50,7 +50,7 @@ def langchain(client: QdrantClient) -> str:
     from langchain_qdrant import QdrantVectorStore
     from qdrant_client.models import Distance, VectorParams
 
-    class Hashing(Embeddings):
+    class Hashing(Embeddings):  # type: ignore[misc, unused-ignore]
         def embed_documents(self, texts: list[str]) -> list[list[float]]:
             return embedded(texts)
 
@@ -117,7 +117,7 @@ def mcp(client: QdrantClient) -> str:
     from mcp_server_qdrant.qdrant import Entry, QdrantConnector
     from qdrant_client.models import PointStruct
 
-    class Hashing(EmbeddingProvider):
+    class Hashing(EmbeddingProvider):  # type: ignore[misc, unused-ignore]
         async def embed_documents(self, documents: list[str]) -> list[list[float]]:
             return embedded(documents)
 
