@@ -11,6 +11,8 @@
 """
 
 from ._version import __version__
+from .connector.adopt.attach import attach
+from .connector.adopt.detach import detach
 from .connector.index import Index, open
 from .connector.query.async_retriever import AsyncRetriever
 from .connector.query.planner import QueryPlanner, SearchOptions
@@ -44,6 +46,8 @@ __all__ = [
     "SearchResult",
     "Source",
     "__version__",
+    "attach",
+    "detach",
     "open",
     "open_source",
     "where",

@@ -52,7 +52,7 @@ def bare_engine(index: augury.Index, queries: list[str]) -> Callable[[str], obje
     for query in queries:
         vectors = QueryVectors(dense.encode_queries([query])[0], sparse.encode_queries([query])[0])
         plan = planner.plan(query, index.profile, augury.SearchOptions())
-        asked = requests(plan, index.profile.names, vectors)
+        asked = requests(plan, index.profile, vectors)
         built[query] = edge.QueryBatchRequest([to_query(request, lambda _: None) for request in asked])
     return lambda query: shard.query_batch(built[query])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .._version import __version__
+from .attach import attach, detach
 from .compare import compare
 from .data import data
 from .evaluate import evaluate
@@ -44,6 +45,8 @@ for command in (
     refold,
     filter_field,
     generate,
+    attach,
+    detach,
     data,
     mine,
     train,

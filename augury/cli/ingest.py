@@ -17,6 +17,7 @@ from .options import (
     set_chunk,
     set_given,
     set_llm,
+    set_sparse,
     source_options,
     storage_options,
     typed_fields,
@@ -190,10 +191,7 @@ def chosen(
     """The profile with what the command line says; what it leaves out stays as it is."""
     changes = profile.model_dump()
     set_given(changes["dense"], model=dense)
-    if sparse == "none":
-        changes["sparse"] = None
-    elif sparse is not None and (changes["sparse"] or {}).get("model") != sparse:
-        changes["sparse"] = {"model": sparse}
+    set_sparse(changes, sparse)
     set_chunk(changes, **chunking)
     set_llm(changes, llm_url, llm_model, llm_concurrency, llm_timeout)
     set_given(changes["scenarios"], alpha=alpha, fields=_fields(scenario_fields))

@@ -72,6 +72,7 @@ def open_for_search(
         return type(profile).model_validate(changes)
 
     with open_index(where, create=False, profile=chosen, connection=connection(), rules=rules) as index:
+        settings.layout = index.profile.payload
         if rules and settings.expand is None and index.profile.expansion.mode == "off":
             settings.expand = "rules"
         yield index

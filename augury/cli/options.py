@@ -328,6 +328,14 @@ def set_llm(
     )
 
 
+def set_sparse(changes: dict[str, Any], sparse: str | None) -> None:
+    """Take over ``--sparse`` into a profile's values."""
+    if sparse == "none":
+        changes["sparse"] = None
+    elif sparse is not None and (changes["sparse"] or {}).get("model") != sparse:
+        changes["sparse"] = {"model": sparse}
+
+
 def set_chunk(
     changes: dict[str, Any],
     chunk: str | None,

@@ -102,7 +102,7 @@ def _many(index: Index, settings: Settings, *, as_json: bool) -> int:
     return run(
         one,
         settings,
-        fields=metadata_fields(index.store, index.profile.payload_indexes, mine),
+        fields=metadata_fields(index.store, index.profile, mine),
         plan=lambda query: retriever.plan(query, settings.options()).model_dump_json(indent=2),
         echo=partial(click.echo, err=True) if as_json else click.echo,
     )

@@ -13,6 +13,7 @@ from .terminal import sentences
 
 if TYPE_CHECKING:
     from ..connector.query.planner import SearchOptions
+    from ..schemas.payload_layout import PayloadLayout
 
 DEFAULT = "default"
 """The value that puts an option back to the index's own."""
@@ -47,6 +48,7 @@ class Settings:
     clauses: tuple[str, ...] = ()
     base_filter: dict[str, Any] | None = None
     explain: bool = False
+    layout: PayloadLayout | None = None
 
     def set(self, name: str, value: str) -> None:
         """``set("rerank", "100")``: read one option from text; ``default`` puts it back to the index's own.
@@ -88,7 +90,7 @@ class Settings:
 
         given = {name: value for name in _SEARCHED if (value := getattr(self, name)) is not None}
         try:
-            return SearchOptions(filter=where(self.clauses, self.base_filter), **given)
+            return SearchOptions(filter=where(self.clauses, self.base_filter, layout=self.layout), **given)
         except ValidationError as error:
             raise UsageError("; ".join(sentences(error)), "Change one of them") from error
 

@@ -166,12 +166,17 @@ class Index:
                 f"{documents} is a path, not documents", "Open it first: augury.open_source(path)"
             )
         self._refuse_unfinished()
+        if self.profile.adopted:
+            raise UsageError(
+                f"The points of {self.where} are written by the app that they belong to",
+                f"Write them there, then have Augury pick them up: augury attach {self.where}",
+            )
         if repair and scenarios in (None, "none"):
             raise UsageError(
                 "There is nothing to repair missing scenarios with",
                 "Say where they come from with --scenarios",
             )
-        source = self._scenario_source(scenarios)
+        source = self.scenario_source(scenarios)
         try:
             if not self._made and self.models.bm25_to_fit:
                 first, documents = ahead(documents, WINDOW)
@@ -245,7 +250,16 @@ class Index:
 
         Raises ``UsageError`` where a field is indexed as something else.
         """
-        self.change(lambda profile: profile.model_copy(update={"indexes": {**profile.indexes, **fields}}))
+        wanted = {self.profile.payload.path(field): kind for field, kind in fields.items()}
+        new = tuple(field for field in wanted if field not in self.profile.indexes)
+
+        def indexed(profile: Profile) -> Profile:
+            update: dict[str, Any] = {"indexes": {**profile.indexes, **wanted}}
+            if adopted := profile.adopted:
+                update["adopted"] = adopted.model_copy(update={"indexes": (*adopted.indexes, *new)})
+            return profile.model_copy(update=update)
+
+        self.change(indexed)
 
     def change(self, profile: ProfileChange) -> None:
         """``index.change(lambda profile: profile.model_copy(update={"search": ...}))`` stores other choices.
@@ -271,8 +285,9 @@ class Index:
         """Counts and settings; loads no model."""
         self._refuse_unmade()
         info = self.store.info()
+        scenario_state = self.profile.payload.path("scenario_state")
         states = {
-            state: self.store.count({"must": [{"key": "scenario_state", "match": {"value": state}}]})
+            state: self.store.count({"must": [{"key": scenario_state, "match": {"value": state}}]})
             for state in ("complete", "missing", "off")
         }
         folder = Path(self.where)
@@ -280,7 +295,9 @@ class Index:
             index=self.where,
             engine=info.engine,
             engine_version=info.version,
-            documents=self.store.count({"must": [{"key": "chunk", "match": {"value": 0}}]}),
+            documents=info.points  # an app's points do not tell which of them are of one document
+            if self.profile.adopted
+            else self.store.count({"must": [{"key": "chunk", "match": {"value": 0}}]}),
             passages=info.points,
             scenario_passages=states,
             payload_indexes=dict(info.indexes),
@@ -322,7 +339,8 @@ class Index:
     ) -> None:
         self.close()
 
-    def _scenario_source(self, scenarios: ScenarioSource | str | Path | None) -> ScenarioSource | None:
+    def scenario_source(self, scenarios: ScenarioSource | str | Path | None) -> ScenarioSource | None:
+        """Where scenarios come from, as ``ingest`` takes it. Close what it made."""
         if scenarios is None or scenarios == "none":
             return None
         if scenarios == "llm":

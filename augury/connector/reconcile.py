@@ -98,9 +98,10 @@ def reconcile(stored: Profile, wanted: Profile) -> Profile:
                 f"The index was made with {name} {_said(before)}, not {_said(kept[name])}",
                 "Leave that choice out, or ingest into a new index",
             )
-    if (stored.names, stored.namespace) != (wanted.names, wanted.namespace):
+    if (stored.names, stored.namespace, stored.payload) != (wanted.names, wanted.namespace, wanted.payload):
         raise UsageError(
-            "The vector names and the id namespace of an index cannot change", "Ingest into a new index"
+            "The vector names, the payload keys and the id namespace of an index cannot change",
+            "Ingest into a new index",
         )
     same: dict[str, Any] = {"dense": stored.dense, "sparse": stored.sparse}
     hypencoder = stored.hypencoder

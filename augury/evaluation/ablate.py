@@ -54,7 +54,7 @@ def ablate(
     """
     parsed(measures)
     options = options or SearchOptions()
-    documents = coverage(index.store, dataset, confined(index.profile, options.tenant))
+    documents = coverage(index.store, dataset, index.profile.payload, confined(index.profile, options.tenant))
     found: dict[str, Evaluation] = {}
     skipped: list[SkippedRow] = []
     error: AuguryError | None = None
@@ -147,7 +147,8 @@ def _values(evaluation: Evaluation) -> dict[str, dict[str, float]]:
 
 def has_scenarios(index: Index) -> bool:
     """Whether any passage of the index has scenarios."""
-    return index.store.count({"must": [{"key": "scenario_state", "match": {"value": "complete"}}]}) > 0
+    field = index.profile.payload.path("scenario_state")
+    return index.store.count({"must": [{"key": field, "match": {"value": "complete"}}]}) > 0
 
 
 def _expansion(profile: Profile, options: SearchOptions) -> ExpandMode:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from ..connector.store.base import Store
 from ..errors import SourceError
 from ..schemas.evaluation import DocumentCounts
+from ..schemas.payload_layout import PayloadLayout
 from ..schemas.points import Filter
 from .dataset import Dataset
 
@@ -15,8 +16,10 @@ _NAMED = 100
 """So many missing documents are named."""
 
 
-def coverage(store: Store, dataset: Dataset, among: Filter | None = None) -> DocumentCounts:
-    """``coverage(index.store, dataset).missing``: judged documents that have no passage in the index.
+def coverage(
+    store: Store, dataset: Dataset, layout: PayloadLayout, among: Filter | None = None
+) -> DocumentCounts:
+    """``coverage(store, dataset, layout).missing``: judged documents that have no passage in the index.
 
     Args:
         among: only documents whose passages match count as held.
@@ -27,7 +30,7 @@ def coverage(store: Store, dataset: Dataset, among: Filter | None = None) -> Doc
     relevant = {
         document for judged in dataset.qrels.values() for document, grade in judged.items() if grade > 0
     }
-    held = set(_held(store, list(judged), among))
+    held = set(_held(store, list(judged), layout, among))
     missing = [document for document in judged if document not in held]
     if len(missing) == len(judged):
         raise SourceError(
@@ -44,13 +47,19 @@ def coverage(store: Store, dataset: Dataset, among: Filter | None = None) -> Doc
     )
 
 
-def _held(store: Store, documents: Sequence[str], among: Filter | None) -> Iterator[str]:
+def _held(
+    store: Store, documents: Sequence[str], layout: PayloadLayout, among: Filter | None
+) -> Iterator[str]:
     for start in range(0, len(documents), _BATCH):
-        conditions: list[Filter] = [
-            {"key": "doc_id", "match": {"any": list(documents[start : start + _BATCH])}},
-            {"key": "chunk", "match": {"value": 0}},  # each document has one first passage
-        ]
+        some = documents[start : start + _BATCH]
+        if not layout.doc_id:  # documents are called by the ids of their points
+            ids = [int(name) if name.isdecimal() else name for name in some]
+            yield from map(str, store.vectors(ids, (), payload=False))
+            continue
+        conditions: list[Filter] = [{"key": layout.doc_id, "match": {"any": list(some)}}]
+        if not layout.own:
+            conditions.append({"key": "chunk", "match": {"value": 0}})  # each document has one first passage
         if among:
             conditions.append(among)
-        for records in store.scroll({"must": conditions}, payload=("doc_id",)):
-            yield from (str(record.payload["doc_id"]) for record in records)
+        for records in store.scroll({"must": conditions}, payload=layout.keys("doc_id")):
+            yield from (layout.doc_id_of(record.payload, record.id) for record in records)

@@ -66,7 +66,9 @@ def evaluate(
     if not options.group:
         raise UsageError("Judgements are of documents, and these options ask for passages", "Leave group on")
     depth = max(depth or LEAST_DEPTH, deepest(measures))
-    documents = documents or coverage(index.store, dataset, confined(index.profile, options.tenant))
+    documents = documents or coverage(
+        index.store, dataset, index.profile.payload, confined(index.profile, options.tenant)
+    )
     searched = search_all(index.retriever, dataset, options, depth, progress, details)
     cutoffs = [cutoff for cutoff in _CUTOFFS if cutoff <= depth]
     curve = [f"R@{cutoff}" for cutoff in cutoffs]

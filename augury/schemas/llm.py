@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -43,6 +44,12 @@ class LlmProfile(BaseModel):
     breaker: int = Field(default=8, ge=1, description="failures in a row after which it is left alone")
     prompt_price: float = Field(default=0.0, ge=0)
     completion_price: float = Field(default=0.0, ge=0)
+
+    def impatient(self) -> Self:
+        """The same for searches, which somebody waits for."""
+        return self.model_copy(
+            update={"attempts": min(2, self.attempts), "timeout": min(120.0, self.timeout)}
+        )
 
     @field_validator("base_url")
     @classmethod

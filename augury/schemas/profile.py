@@ -13,6 +13,7 @@ from .document import digest
 from .expansion import ExpansionProfile
 from .fingerprint import Fingerprint
 from .llm import LlmProfile, Sampling
+from .payload_layout import PayloadLayout
 from .scenario import ScenarioField
 from .storage import StorageProfile
 
@@ -111,6 +112,24 @@ class VectorNames(_Part):
     hypencoder: str = "hypencoder"
 
 
+class Adoption(_Part):
+    """What was added to a collection that belongs to an app; ``augury detach`` takes away just that.
+
+    Attributes:
+        layout: whose payloads they are: ``langchain``, ``llama-index``, ``haystack``, ``mcp`` or ``custom``.
+        vectors: the named vectors that were added; the app's own may be searched too, but are never written.
+        indexes: the payload indexes that were added.
+        copy_of: the collection that this one copies, where a server cannot add vectors to it.
+        alias: the alias that led to that collection and was moved to this one.
+    """
+
+    layout: str = "custom"
+    vectors: tuple[str, ...] = ()
+    indexes: tuple[str, ...] = ()
+    copy_of: str = ""
+    alias: str = ""
+
+
 class RerankProfile(_Part):
     """Whether the best candidates are scored again, and by what.
 
@@ -172,6 +191,8 @@ class Profile(_Part):
     search: SearchProfile = SearchProfile()
     rerank: RerankProfile = RerankProfile()
     names: VectorNames = VectorNames()
+    payload: PayloadLayout = PayloadLayout()
+    adopted: Adoption | None = None
     indexes: dict[str, IndexKind] = Field(default_factory=dict)
     tuned: Tuned | None = None
     tenant: str | None = None
@@ -195,7 +216,7 @@ class Profile(_Part):
         return self
 
     def collection(self) -> CollectionSpec:
-        """The collection this profile needs."""
+        """The collection this profile needs; of an adopted one, what is searched in it."""
         vectors = {
             self.names.dense: VectorSpec(size=self.dense.dim),
             self.names.scenarios: VectorSpec(size=self.dense.dim, distance="dot", multi=True),
@@ -216,6 +237,8 @@ class Profile(_Part):
     @property
     def payload_indexes(self) -> dict[str, IndexKind]:
         """Every field that is indexed for filters: Augury's own and the user's."""
+        if self.adopted:
+            return {self.payload.path("scenario_state"): "keyword", **self.indexes}
         tenant: dict[str, IndexKind] = {self.tenant: "keyword"} if self.tenant else {}
         return {**PAYLOAD_INDEXES, **tenant, **self.indexes}
 

@@ -156,7 +156,7 @@ def test_documents_of_several_passages_count_once() -> None:
         index.ingest([augury.Document(id="long", text=text), augury.Document(id="short", text="alpha")])
         assert index.store.count() > 5
         one = Dataset("one", {"q": "Sentence"}, {"q": {"long": 1, "none": 1}})
-        assert coverage(index.store, one).missing_ids == ("none",)
+        assert coverage(index.store, one, index.profile.payload).missing_ids == ("none",)
         assert list(evaluate(index, one).run["q"]) == ["long", "short"]
 
 

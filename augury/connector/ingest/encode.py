@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -42,56 +43,85 @@ class Encode:
 
     def __call__(self, window: Window) -> Encoded:
         usable = [work for work in window if not work.job.failed]
-        if not usable:
-            return []
-        texts = [work.passage.encoder_text for work in usable]
-        fields = self._profile.scenarios.fields
-        needs = [
-            (work, scenario.encoder_text(fields, text))
-            for work, text in zip(usable, texts, strict=True)
+        try:
+            made = self._made(usable)
+            needs = self._needs(usable)
+        except _Failed:
+            return self(window)
+        return [(work, self._point(work, made[id(work)], needs[id(work)])) for work in usable]
+
+    def _made(self, works: list[Work]) -> dict[int, dict[str, Vector]]:
+        """Each passage's vectors but for its rows: those it has, and those that an encoder makes."""
+        encoders: dict[str, Callable[[list[str]], Sequence[Vector]]] = {
+            self._profile.names.dense: lambda texts: list(self._dense.encode_documents(texts))
+        }
+        if self._sparse:
+            encoders[self._profile.names.sparse] = self._sparse.encode_documents
+        if hypencoder := self._hypencoder:
+            encoders[self._profile.names.hypencoder] = lambda texts: list(hypencoder.encode_documents(texts))
+        made = {
+            id(work): {name: work.known[name] for name in encoders if name in work.known} for work in works
+        }
+        for name, encode in encoders.items():
+            owners = [work for work in works if name not in work.known]
+            texts = [work.passage.encoder_text for work in owners]
+            for work, vector in zip(owners, self._encoded(encode, owners, texts), strict=True):
+                made[id(work)][name] = vector
+        return made
+
+    def _needs(self, works: list[Work]) -> dict[int, FloatArray]:
+        """Each passage's scenario vectors, ``(scenarios, dim)``."""
+        name, fields = self._profile.names.scenarios, self._profile.scenarios.fields
+        owners = [work for work in works if name not in work.known for _ in work.scenarios]
+        texts = [
+            scenario.encoder_text(fields, work.passage.encoder_text)
+            for work in works
+            if name not in work.known
             for scenario in work.scenarios
         ]
+        rows = iter(self._encoded(self._dense.encode_documents, owners, texts))
+        found: dict[int, FloatArray] = {}
+        for work in works:
+            known = work.known.get(name)
+            if isinstance(known, np.ndarray):
+                found[id(work)] = known
+            else:
+                mine = [next(rows) for _ in work.scenarios]
+                found[id(work)] = np.stack(mine) if mine else np.empty((0, 0), dtype=np.float32)
+        return found
+
+    def _encoded(
+        self, encode: Callable[[list[str]], Any], owners: list[Work], texts: list[str]
+    ) -> Sequence[Any]:
+        """The vectors of the texts. Where some are unusable, their owners fail and ``_Failed`` is raised."""
+        if not texts:
+            return []
         try:
-            dense = self._dense.encode_documents([*texts, *(need for _, need in needs)])
-            others: dict[str, Sequence[Vector]] = {}
-            if self._sparse:
-                others[self._profile.names.sparse] = self._sparse.encode_documents(texts)
-            if self._hypencoder:
-                others[self._profile.names.hypencoder] = list(self._hypencoder.encode_documents(texts))
+            vectors: Sequence[Any] = encode(texts)
+            return vectors
         except ModelOutputError as error:
             if not error.positions:
                 raise
-            owners = [*usable, *(work for work, _ in needs)]
             for position in error.positions:
                 fail(owners[position], error, self._tally)
-            return self(window)
-        points: Encoded = []
-        start = len(texts)
-        for position, work in enumerate(usable):
-            end = start + len(work.scenarios)
-            vectors = {name: given[position] for name, given in others.items()}
-            points.append((work, self._point(work, dense[position], dense[start:end], vectors)))
-            start = end
-        return points
+            raise _Failed from error
 
-    def _point(
-        self, work: Work, passage: FloatArray, scenarios: FloatArray, others: Mapping[str, Vector]
-    ) -> Point:
+    def _point(self, work: Work, made: dict[str, Vector], scenarios: FloatArray) -> Point:
         profile = self._profile
-        grounded = (
-            np.flatnonzero(scenarios @ passage >= profile.scenarios.floor)
-            if len(scenarios)
-            else np.empty(0, dtype=np.intp)
-        )
-        kept: tuple[Scenario, ...] = tuple(work.scenarios[i] for i in grounded)
-        self._tally.scenarios(dropped=len(work.scenarios) - len(kept))
-        work.scenarios = kept
-        vectors: dict[str, Vector] = {
-            profile.names.dense: passage,
-            profile.names.scenarios: fold(passage, scenarios[grounded], profile.scenarios.alpha),
-            **others,
-        }
-        return Point(work.point_id, vectors, to_payload(work.passage, work.job.fingerprint, work.state, kept))
+        passage = made[profile.names.dense]
+        assert isinstance(passage, np.ndarray)
+        if profile.names.scenarios not in work.known and len(scenarios):
+            grounded = np.flatnonzero(scenarios @ passage >= profile.scenarios.floor)
+            kept: tuple[Scenario, ...] = tuple(work.scenarios[i] for i in grounded)
+            self._tally.scenarios(dropped=len(work.scenarios) - len(kept))
+            work.scenarios, scenarios = kept, scenarios[grounded]
+        rows = fold(passage, scenarios, profile.scenarios.alpha)
+        payload = to_payload(work.passage, work.job.fingerprint, work.state, work.scenarios, profile.payload)
+        return Point(work.point_id, {**made, profile.names.scenarios: rows}, payload)
+
+
+class _Failed(Exception):
+    """Some passages failed; the others are tried again."""
 
 
 def fail(work: Work, error: AuguryError, tally: Tally) -> None:

@@ -1,4 +1,4 @@
-"""The payload of a passage's point, and back."""
+"""The payload of a passage's point."""
 
 from __future__ import annotations
 
@@ -6,14 +6,25 @@ import json
 from typing import Any
 
 from ...schemas.document import Passage
+from ...schemas.payload_layout import PayloadLayout
 from ...schemas.points import Payload
 from ...schemas.scenario import Scenario, ScenarioState
 
 
 def to_payload(
-    passage: Passage, fingerprint: str, state: ScenarioState, scenarios: tuple[Scenario, ...]
+    passage: Passage,
+    fingerprint: str,
+    state: ScenarioState,
+    scenarios: tuple[Scenario, ...],
+    layout: PayloadLayout,
 ) -> Payload:
-    """What a point stores beside its vectors. ``scenarios`` are in the order of the folded rows."""
+    """What a point stores beside its vectors. ``scenarios`` are in the order of the folded rows.
+
+    In a collection of an app it is the bookkeeping alone, under its key: the rest is there and the app's.
+    """
+    if layout.own:
+        kept = [_without_defaults(scenario) for scenario in scenarios]
+        return {layout.own: {"fingerprint": fingerprint, "scenario_state": state, "scenarios": kept}}
     return {
         "doc_id": passage.doc_id,
         "chunk": passage.chunk,

@@ -79,20 +79,9 @@ def ingest(
         seen=seen,
         window=ASKING_WINDOW if isinstance(scenarios, ScenarioGenerator) else WINDOW,
     )
-    stages: dict[str, Stage] = {
-        "encode": Encode(dense, sparse, hypencoder, profile, tally),
-        "write": Write(store, tally),
-    }
-    asking = AskScenarios(scenarios) if scenarios else None
-    if asking:
-        stages = {"ask": asking, "scenarios": AddScenarios(profile, tally), **stages}
+    encode = Encode(dense, sparse, hypencoder, profile, tally)
     try:
-        flow(
-            selector.windows(source),
-            stages,
-            seconds=seconds,
-            on_abort=scenarios.close if scenarios else None,
-        )
+        through(selector.windows(source), encode, Write(store, tally), scenarios, profile, tally, seconds)
         if sync:
             delete_vanished(store, profile, seen, tally, unreadable=selector.unreadable)
         store.flush()
@@ -101,8 +90,6 @@ def ingest(
         error.report = finished(tally, scenarios, seconds)
         raise
     finally:
-        if asking:
-            asking.close()
         seen.close()
     if keep_scenarios and tally.report.scenarios.missing:
         tally.note(
@@ -110,6 +97,27 @@ def ingest(
             "kept; make new ones with --scenarios FILE."
         )
     return finished(tally, scenarios, seconds)
+
+
+def through(
+    windows: Iterable[Window],
+    encode: Encode,
+    write: Write,
+    scenarios: ScenarioSource | None,
+    profile: Profile,
+    tally: Tally,
+    seconds: dict[str, float],
+) -> None:
+    """Take every window through the stages; ``seconds`` receives how long each was busy."""
+    stages: dict[str, Stage] = {"encode": encode, "write": write}
+    asking = AskScenarios(scenarios) if scenarios else None
+    if asking:
+        stages = {"ask": asking, "scenarios": AddScenarios(profile, tally), **stages}
+    try:
+        flow(windows, stages, seconds=seconds, on_abort=scenarios.close if scenarios else None)
+    finally:
+        if asking:
+            asking.close()
 
 
 def finished(tally: Tally, source: ScenarioSource | None, seconds: dict[str, float]) -> IngestReport:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
 from ...errors import IndexUnfinished, UsageError
 from ...schemas.fingerprint import Fingerprint
-from ...schemas.points import Point, Record
+from ...schemas.points import Payload, Point, Record
 from ...schemas.profile import Profile
 from ..fold import MAX_ALPHA, fold, unfold
 from ..store.base import Store
 from .write import batches
+
+if TYPE_CHECKING:
+    from ..store.server import ServerStore
 
 _SCROLL = 256
 
@@ -52,10 +56,18 @@ def refold(
     total = store.count()
     done = 0
     names = tuple(store.info().vectors)
+    put: Callable[[list[Point]], None] = store.upsert
+    if profile.adopted:  # a server's; what is the app's is neither read nor written
+        live, own = cast("ServerStore", store).live, profile.payload.own
+        names = (profile.names.dense, profile.names.scenarios)
+
+        def put(points: list[Point]) -> None:
+            live.merge([_rows_alone(point, profile) for point in points], own)
+
     for records in store.scroll(vectors=names, batch=_SCROLL):
         points = [point for record in records if (point := _refolded(record, profile, alpha))]
         for batch in batches(points):
-            store.upsert(batch)
+            put(batch)
         done += len(records)
         if progress:
             progress(done, total)
@@ -68,15 +80,27 @@ def refold(
 
 def _refolded(record: Record, profile: Profile, alpha: float) -> Point | None:
     """The point with its new rows, or None if it has them already."""
-    stored = Fingerprint.parse(str(record.payload.get("fingerprint", "")))
+    own = profile.payload.own_of(record.payload)
+    stored = Fingerprint.parse(str(own.get("fingerprint", "")))
     if stored is None or stored.alpha == alpha:
         return None
     passage = record.vectors[profile.names.dense]
     rows = record.vectors[profile.names.scenarios]
     assert isinstance(passage, np.ndarray) and isinstance(rows, np.ndarray)
-    scenarios = unfold(passage, rows, stored.alpha) if record.payload["scenarios"] else rows[:0]
+    scenarios = unfold(passage, rows, stored.alpha) if own["scenarios"] else rows[:0]
     return Point(
         record.id,
         {**record.vectors, profile.names.scenarios: fold(passage, scenarios, alpha)},
-        {**record.payload, "fingerprint": str(stored._replace(alpha=alpha))},
+        _with_fingerprint(record.payload, profile.payload.own, str(stored._replace(alpha=alpha))),
     )
+
+
+def _with_fingerprint(payload: Payload, own: str, fingerprint: str) -> Payload:
+    if own:
+        return {**payload, own: {**payload[own], "fingerprint": fingerprint}}
+    return {**payload, "fingerprint": fingerprint}
+
+
+def _rows_alone(point: Point, profile: Profile) -> Point:
+    name, own = profile.names.scenarios, profile.payload.own
+    return Point(point.id, {name: point.vectors[name]}, {own: point.payload[own]})

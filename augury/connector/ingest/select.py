@@ -14,8 +14,9 @@ from typing import TypeVar
 from ...errors import AuguryError
 from ...schemas.document import Document
 from ...schemas.fingerprint import Fingerprint
+from ...schemas.payload_layout import PayloadLayout
 from ...schemas.plan import Tenant
-from ...schemas.points import Filter, PointId, Record
+from ...schemas.points import Filter, Payload, PointId, Record
 from ...schemas.profile import Profile
 from ..store.base import Store
 from .chunk import chunk
@@ -36,11 +37,25 @@ _CHARS = 4_000_000  # and in either no more text than this, but for one long doc
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
-    """What the index holds of one passage."""
+class Known:
+    """``Known.read(payload, layout)``: what the index holds of one passage."""
 
     fingerprint: Fingerprint | None
     state: str
+
+    @classmethod
+    def read(cls, payload: Payload, layout: PayloadLayout) -> Known:
+        """From the payload of its point."""
+        own = layout.own_of(payload)
+        return cls(Fingerprint.parse(str(own.get("fingerprint", ""))), str(own.get("scenario_state", "")))
+
+    def is_done(self, wanted: Fingerprint, *, keep_scenarios: bool, repair: bool) -> bool:
+        """Whether it need not be written again to have the fingerprint that is wanted."""
+        if self.fingerprint is None or (repair and self.state == "missing"):
+            return False
+        if keep_scenarios:
+            wanted = wanted._replace(scenarios=self.fingerprint.scenarios)
+        return self.fingerprint == wanted
 
 
 class Selector:
@@ -96,16 +111,15 @@ class Selector:
                 tenant = tenant_of(document, self._profile.tenant)
                 yield from self._compare(document, content_hash, tenant, known.get((tenant, document.id), {}))
 
-    def _lookup(self, tenants: Mapping[str, list[str]]) -> dict[tuple[str, str], dict[PointId, _Known]]:
+    def _lookup(self, tenants: Mapping[str, list[str]]) -> dict[tuple[str, str], dict[PointId, Known]]:
         """What the index holds of each tenant's documents, by tenant and id."""
-        known: dict[tuple[str, str], dict[PointId, _Known]] = {}
+        known: dict[tuple[str, str], dict[PointId, Known]] = {}
         payload = ("doc_id", "fingerprint", "scenario_state")
         for tenant, doc_ids in tenants.items():
             condition = of_tenant(self._profile, tenant, {"key": "doc_id", "match": {"any": doc_ids}})
             for record in patiently(partial(self._records, condition, payload)):
-                known.setdefault((tenant, record.payload["doc_id"]), {})[record.id] = _Known(
-                    Fingerprint.parse(str(record.payload.get("fingerprint", ""))),
-                    str(record.payload.get("scenario_state", "")),
+                known.setdefault((tenant, record.payload["doc_id"]), {})[record.id] = Known.read(
+                    record.payload, self._profile.payload
                 )
         return known
 
@@ -113,7 +127,7 @@ class Selector:
         return [record for records in self._store.scroll(condition, payload=payload) for record in records]
 
     def _compare(
-        self, document: Document, content_hash: str, tenant: str, known: dict[PointId, _Known]
+        self, document: Document, content_hash: str, tenant: str, known: dict[PointId, Known]
     ) -> Iterator[Work]:
         scenario_print = self._scenarios.fingerprint(document) if self._scenarios else ""
         fingerprint = self._profile.fingerprint(document.id, content_hash, scenario_print)
@@ -136,12 +150,8 @@ class Selector:
         else:
             self._tally.unchanged()
 
-    def _done(self, stored: _Known, wanted: Fingerprint) -> bool:
-        if stored.fingerprint is None or (self._repair and stored.state == "missing"):
-            return False
-        if self._keep_scenarios:
-            wanted = wanted._replace(scenarios=stored.fingerprint.scenarios)
-        return stored.fingerprint == wanted
+    def _done(self, stored: Known, wanted: Fingerprint) -> bool:
+        return stored.is_done(wanted, keep_scenarios=self._keep_scenarios, repair=self._repair)
 
 
 def of_tenant(profile: Profile, tenant: str, condition: Filter) -> Filter:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...schemas.document import Document, Passage
-from ...schemas.points import PointId
+from ...schemas.points import PointId, Vector
 from ...schemas.scenario import Scenario, ScenarioState
 
 
@@ -26,13 +27,17 @@ class Job:
 
 @dataclass(slots=True, eq=False)
 class Work:
-    """One passage to write, and what the stages have found for it so far."""
+    """One passage to write, and what the stages have found for it so far.
+
+    ``known`` are vectors that it has already, so that no encoder has to make them.
+    """
 
     job: Job
     passage: Passage
-    point_id: str
+    point_id: PointId
     state: ScenarioState = "off"
     scenarios: tuple[Scenario, ...] = field(default_factory=tuple)
+    known: Mapping[str, Vector] = field(default_factory=dict)
 
 
 Window = list[Work]

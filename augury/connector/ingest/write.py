@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from ...errors import PointRejected, StoreTimeout
 from ...schemas.points import Point
@@ -23,12 +23,15 @@ _TIMEOUTS = 8
 class Write:
     """``Write(store, tally)(points)`` upserts them; a document whose last passage arrived is done.
 
+    ``put`` writes them in another way than ``store.upsert``.
+
     New points are acknowledged before the document's old ones are deleted, so a search never finds a
     document missing.
     """
 
-    def __init__(self, store: Store, tally: Tally) -> None:
+    def __init__(self, store: Store, tally: Tally, put: Callable[[list[Point]], None] | None = None) -> None:
         self._store = store
+        self._put = put or store.upsert
         self._tally = tally
         self._timeouts = 0
 
@@ -44,7 +47,7 @@ class Write:
         if not points:
             return
         try:
-            patiently(lambda: self._store.upsert(points))
+            patiently(lambda: self._put(points))
             self._timeouts = 0
         except (PointRejected, StoreTimeout) as error:
             if isinstance(error, StoreTimeout):

@@ -10,10 +10,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, Unpack
 
-from ...errors import AuguryError, StoreError, UsageError
+from ...errors import AuguryError, IndexNotFound, StoreError, UsageError
 from ...schemas.hit import SearchResult
 from ...schemas.plan import QueryPlan
 from ..store.base import AsyncStore
@@ -49,11 +50,14 @@ class AsyncRetriever:
     Raises as ``Retriever``, where the profile is read.
     """
 
+    _store: AsyncStore | None
+
     def __init__(
         self, client: AsyncQdrantClient, collection: str, **options: Unpack[RetrieverOptions]
     ) -> None:
         from qdrant_client import AsyncQdrantClient
 
+        from ...schemas.attach import COPY_SUFFIX
         from ..store.async_server import AsyncServerStore
 
         if not isinstance(client, AsyncQdrantClient):
@@ -65,6 +69,11 @@ class AsyncRetriever:
 
         async def make() -> Retriever:
             metadata = await store.metadata()
+            if metadata is None:  # an app may go on with the collection beside the index that is its copy
+                copy = AsyncServerStore(client, f"{collection}{COPY_SUFFIX}")
+                with suppress(IndexNotFound):
+                    metadata = await copy.metadata()
+                    self._store = copy
             self._refuse()
             models = self._threads[0]
             loop = asyncio.get_running_loop()

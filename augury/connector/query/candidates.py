@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...schemas.hit import Place
+from ...schemas.payload_layout import PayloadLayout
 from ...schemas.plan import QueryPlan
 from ...schemas.points import PointId, ScoredPoint
 from ...schemas.profile import BranchName
@@ -12,7 +13,7 @@ from .fuse import Ranked, fuse
 
 
 class Candidates:
-    """``Candidates(plan, ranked_lists(plan, answers), answers)``: of one plan, from its branches' lists.
+    """``Candidates(plan, ranked_lists(plan, answers), answers, layout)``: of one plan.
 
     Attributes:
         lists: each branch's ranked passages, in the plan's order.
@@ -22,9 +23,14 @@ class Candidates:
     """
 
     def __init__(
-        self, plan: QueryPlan, lists: Sequence[Ranked], answers: Sequence[list[ScoredPoint]]
+        self,
+        plan: QueryPlan,
+        lists: Sequence[Ranked],
+        answers: Sequence[list[ScoredPoint]],
+        layout: PayloadLayout,
     ) -> None:
         self._plan = plan
+        self._layout = layout
         self.lists: dict[BranchName, Ranked] = dict(
             zip((branch.name for branch in plan.branches), lists, strict=True)
         )
@@ -66,4 +72,4 @@ class Candidates:
         return places, fused
 
     def _document(self, point: PointId) -> str:
-        return str(self.records[point].payload["doc_id"])
+        return self._layout.doc_id_of(self.records[point].payload, point)

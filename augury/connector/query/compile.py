@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
 from ...schemas.plan import Branch, QueryPlan
 from ...schemas.points import FloatArray, Nearest, Prefetch, ScoredPoint, SearchRequest, SparseVector
-from ...schemas.profile import VectorNames
+from ...schemas.profile import Profile, VectorNames
 from ..fold import best_scenario
 from .fuse import Ranked, ordered
 
 _OVERSAMPLE = 10
-LISTED = ("doc_id",)
-"""The payload that the candidate lists carry; the rest is fetched for the hits alone."""
 
 
 class QueryVectors(NamedTuple):
@@ -26,27 +25,30 @@ class QueryVectors(NamedTuple):
 
 
 def requests(
-    plan: QueryPlan, names: VectorNames, query: QueryVectors, *, carry: tuple[str, ...] = ()
+    plan: QueryPlan, profile: Profile, query: QueryVectors, *, carry: tuple[str, ...] = ()
 ) -> list[SearchRequest]:
     """One request a branch, in the plan's order; two for a scenarios branch with its own alpha.
 
     Args:
         carry: vectors that come back with what is found.
+
+    Of the payload the lists carry what names the document; the rest is fetched for the hits alone.
     """
     dense, sparse = query
+    make = partial(_request, listed=profile.payload.keys("doc_id") or False)
     found: list[SearchRequest] = []
     for branch in plan.branches:
         if branch.name == "sparse":
             assert sparse is not None
-            found.append(_request(plan, branch.limit, Nearest(sparse, branch.using), carry=carry))
+            found.append(make(plan, branch.limit, Nearest(sparse, branch.using), carry=carry))
             continue
         assert dense is not None
         if branch.name == "dense":
-            found.append(_request(plan, branch.limit, Nearest(dense, branch.using), carry=carry))
+            found.append(make(plan, branch.limit, Nearest(dense, branch.using), carry=carry))
         elif plan.alpha is None:
-            found.append(_request(plan, branch.limit, Nearest(dense[None, :], branch.using), carry=carry))
+            found.append(make(plan, branch.limit, Nearest(dense[None, :], branch.using), carry=carry))
         else:
-            found += _union(plan, branch, names, dense)
+            found += _union(plan, branch, profile.names, dense, make)
     return found
 
 
@@ -64,21 +66,32 @@ def ranked_lists(plan: QueryPlan, answers: Sequence[list[ScoredPoint]]) -> list[
 
 
 def _request(
-    plan: QueryPlan, limit: int, query: Nearest, *prefetch: Prefetch, carry: tuple[str, ...] = ()
+    plan: QueryPlan,
+    limit: int,
+    query: Nearest,
+    *prefetch: Prefetch,
+    listed: bool | tuple[str, ...],
+    carry: tuple[str, ...] = (),
 ) -> SearchRequest:
     return SearchRequest(
         limit=limit,
         query=query,
         prefetch=prefetch,
         filter=plan.condition,
-        payload=LISTED,
+        payload=listed,
         vectors=carry,
         exact=plan.exact,
         oversampling=plan.oversampling,
     )
 
 
-def _union(plan: QueryPlan, branch: Branch, names: VectorNames, dense: FloatArray) -> list[SearchRequest]:
+def _union(
+    plan: QueryPlan,
+    branch: Branch,
+    names: VectorNames,
+    dense: FloatArray,
+    make: Callable[..., SearchRequest],
+) -> list[SearchRequest]:
     """The best of both searches, all of them scored by each: another alpha needs both scores.
 
     Scores are exact. A passage that is among the best of neither search cannot be found, so each gives
@@ -87,7 +100,7 @@ def _union(plan: QueryPlan, branch: Branch, names: VectorNames, dense: FloatArra
     passage, folded = Nearest(dense, names.dense), Nearest(dense[None, :], branch.using)
     limit = _OVERSAMPLE * branch.limit
     both = tuple(Prefetch(limit, query, filter=plan.condition) for query in (passage, folded))
-    return [_request(plan, 2 * limit, query, *both) for query in (passage, folded)]
+    return [make(plan, 2 * limit, query, *both) for query in (passage, folded)]
 
 
 def _reweighed(

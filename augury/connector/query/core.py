@@ -14,6 +14,7 @@ import numpy as np
 from ...errors import ModelError
 from ...schemas.expansion import Expansion
 from ...schemas.hit import Explanation, Hit, MatchedScenario, Place
+from ...schemas.payload_layout import PayloadLayout
 from ...schemas.plan import QueryPlan, Rerank
 from ...schemas.points import FloatArray, PointId, Record
 from ...schemas.profile import Profile
@@ -67,7 +68,7 @@ def search_steps(
                 vectors = yield Encode(plan, expansion, vectors)
                 found = yield from _candidates(plan, profile, vectors, carry)
     notes += found.notes
-    ranked, reranked = yield from _reranked(plan, found)
+    ranked, reranked = yield from _reranked(plan, profile, found)
     ranked = found.grouped(ranked)
     moved: Mapping[PointId, Place] = {}
     if plan.diversity > 0:
@@ -76,13 +77,17 @@ def search_steps(
     records: dict[PointId, Record] = yield Fetch(
         [point for point, _ in best], (profile.names.dense, profile.names.scenarios), payload=True
     )
-    if vectors.dense is None and any(record.payload.get("scenarios") for record in records.values()):
+    layout = profile.payload
+    if vectors.dense is None and any(
+        layout.own_of(record.payload).get("scenarios") for record in records.values()
+    ):
         # The sparse branch alone needs no dense vector, but that names the scenario of a hit.
         vectors = yield Encode(plan, expansion, vectors, dense=True)
     places, fused = found.places([point for point, _ in best])
     hits = [
         _hit(
             records[point],
+            layout,
             score,
             Explanation(
                 branches=places[point],
@@ -112,11 +117,11 @@ def _candidates(
     """What the branches find; where its passages are of too few documents, more is searched."""
     asked = plan
     while True:
-        answers = yield Search(requests(asked, profile.names, vectors, carry=carry))
+        answers = yield Search(requests(asked, profile, vectors, carry=carry))
         lists = ranked_lists(asked, answers)
         if asked.pool == "soft":
             lists = yield from _pooled(asked, profile, vectors, lists)
-        found = Candidates(asked, lists, answers)
+        found = Candidates(asked, lists, answers, profile.payload)
         if not found.may_lack_documents(answers):
             if asked is not plan:
                 found.notes.append(
@@ -154,14 +159,14 @@ def _asked_kindly(plan: QueryPlan, expansion: Expansion) -> Generator[Step, Any,
 
 
 def _reranked(
-    plan: QueryPlan, found: Candidates
+    plan: QueryPlan, profile: Profile, found: Candidates
 ) -> Generator[Step, Any, tuple[Ranked, Mapping[PointId, Place]]]:
     """The ranking with its head scored again, and each place by the new score alone."""
     stage = plan.rerank
     if stage is None or not found.fused:
         return found.fused, {}
     head = [point for point, _ in found.fused[: stage.depth]]
-    candidates = yield from _read(stage, found, head)
+    candidates = yield from _read(stage, profile.payload, found, head)
     usable = [point for point in head if point in candidates]
     if not usable:
         return found.fused, {}
@@ -171,11 +176,11 @@ def _reranked(
 
 
 def _read(
-    stage: Rerank, found: Candidates, points: Sequence[PointId]
+    stage: Rerank, layout: PayloadLayout, found: Candidates, points: Sequence[PointId]
 ) -> Generator[Step, Any, Mapping[PointId, Any]]:
     """What the reranker reads of each point: its vector, or its text. Points that are gone are absent."""
     if stage.using is None:
-        return texts_of((yield Fetch(points, (), payload=("title", "text"))))
+        return texts_of((yield Fetch(points, (), payload=layout.keys("title", "text"))), layout)
     carried = vectors_of({point: found.records[point] for point in points}, stage.using)
     if len(carried) == len(points):
         return carried
@@ -191,16 +196,16 @@ def _diversified(
     return diversified([pair for pair in pool if pair[0] in vectors], vectors, plan.diversity, plan.limit)
 
 
-def _hit(record: Record, score: float, explanation: Explanation) -> Hit:
+def _hit(record: Record, layout: PayloadLayout, score: float, explanation: Explanation) -> Hit:
     payload = record.payload
     return Hit(
-        doc_id=payload["doc_id"],
+        doc_id=layout.doc_id_of(payload, record.id),
         score=score,
-        title=payload.get("title", ""),
-        text=payload.get("text", ""),
-        chunk=payload.get("chunk", 0),
-        source=payload.get("source", ""),
-        metadata=payload.get("metadata", {}),
+        title=layout.title_of(payload),
+        text=layout.text_of(payload),
+        chunk=layout.own_of(payload).get("chunk", 0),
+        source=layout.source_of(payload),
+        metadata=layout.metadata_of(payload),
         explanation=explanation,
     )
 
@@ -208,7 +213,7 @@ def _hit(record: Record, score: float, explanation: Explanation) -> Hit:
 def _matched(record: Record, profile: Profile, query: FloatArray | None) -> MatchedScenario | None:
     """The scenario nearest to the query, worked out from the rows that came with the hit."""
     alpha = profile.scenarios.alpha
-    texts = record.payload.get("scenarios") or []
+    texts = profile.payload.own_of(record.payload).get("scenarios") or []
     if query is None or not texts or alpha > MAX_ALPHA:
         return None
     rows = record.vectors[profile.names.scenarios]

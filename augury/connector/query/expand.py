@@ -94,11 +94,7 @@ def connect_llm(profile: LlmProfile) -> LlmClient:
     """The client for searches, which somebody waits for: it gives up sooner."""
     from ...models.llm.client import LlmClient
 
-    return LlmClient.with_cache(
-        profile.model_copy(
-            update={"attempts": min(2, profile.attempts), "timeout": min(120.0, profile.timeout)}
-        )
-    )
+    return LlmClient.with_cache(profile.impatient())
 
 
 def combined(query: FloatArray, passages: FloatArray, query_weight: float) -> FloatArray:

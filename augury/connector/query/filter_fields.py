@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from ...errors import FilterError
 from ...schemas.plan import Tenant
 from ...schemas.points import Filter, Record
+from ...schemas.profile import Profile
 from ..store.base import Store
 from ..store.filters import parse_filter
 from .steps import Look
@@ -47,8 +48,9 @@ def fields_of(filter: Filter) -> list[FieldUse]:
     return list(dict.fromkeys(_uses(filter, "", needed=True)))
 
 
-def index_notes(filter: Filter, indexes: Mapping[str, str]) -> tuple[str, ...]:
+def index_notes(filter: Filter, profile: Profile) -> tuple[str, ...]:
     """A sentence for each field that no payload index serves, with the command that adds one."""
+    indexes, prefix = profile.payload_indexes, profile.payload.path(_PREFIX)
     wanted: dict[str, list[str]] = {}
     for use in fields_of(filter):
         if use.kind:
@@ -60,9 +62,9 @@ def index_notes(filter: Filter, indexes: Mapping[str, str]) -> tuple[str, ...]:
             continue
         has = f"is indexed as {there}, which does not serve this" if there else "has no payload index"
         note = f"{field} {has}, so the filter reads every passage."
-        if there is None and field.startswith(_PREFIX):
+        if there is None and field.startswith(prefix):
             kind = next((kind for kind in kinds if kind != "keyword"), "keyword")
-            note += f" Add one: augury filter-field INDEX {field.removeprefix(_PREFIX)}:{kind}"
+            note += f" Add one: augury filter-field INDEX {field.removeprefix(prefix)}:{kind}"
         notes.append(note)
     return tuple(notes)
 
@@ -71,10 +73,10 @@ Checking = Generator[Look, list[Record], list[str]]
 
 
 class KnownFields:
-    """``notes = yield from KnownFields(indexes).check(filter)``: notes on fields that nothing has."""
+    """``notes = yield from KnownFields(profile).check(filter)``: notes on fields that nothing has."""
 
-    def __init__(self, indexes: Mapping[str, str]) -> None:
-        self._indexes = indexes
+    def __init__(self, profile: Profile) -> None:
+        self._profile = profile
         self._seen: set[tuple[str, Tenant | None]] = set()
 
     def check(self, filter: Filter, tenant: Tenant | None = None) -> Checking:
@@ -91,22 +93,23 @@ class KnownFields:
                 continue
             having: Filter = {"must_not": [{"is_empty": {"key": use.field}}]}
             try:
-                there = yield Look(tenant.within(having) if tenant else having, ("doc_id",), 1)
+                there = yield Look(tenant.within(having) if tenant else having, False, 1)
             except FilterError:  # in strict mode the search itself says which index it lacks
                 continue
             if there:
                 self._seen.add((use.field, tenant))
                 continue
             what = f"No passage has a field {use.field!r}"
-            advice = self._advice(use.field, (yield _around(tenant.within() if tenant else None)))
-            if use.needed and use.field not in self._indexes:
+            around = _around(self._profile, tenant.within() if tenant else None)
+            advice = self._advice(use.field, (yield around))
+            if use.needed and use.field not in self._profile.payload_indexes:
                 raise FilterError(what, advice)
             notes.append(f"{what}. {advice}.")
         return list(dict.fromkeys(notes))
 
     def _advice(self, field: str, records: list[Record]) -> str:
-        name = field.removeprefix(_PREFIX)
-        found = [known for known in _names(records, self._indexes) if known != name]
+        name = field.removeprefix(self._profile.payload.path(_PREFIX))
+        found = [known for known in _names(records, self._profile) if known != name]
         near = get_close_matches(name, found, n=1)
         listed = ", ".join(found)
         if near:
@@ -114,23 +117,25 @@ class KnownFields:
         return f"Filter by one of {listed}" if found else "The documents of this index have no metadata"
 
 
-def metadata_fields(store: Store, indexes: Mapping[str, str], among: Filter | None = None) -> list[str]:
+def metadata_fields(store: Store, profile: Profile, among: Filter | None = None) -> list[str]:
     """The indexed metadata fields, and those of some passages, as ``--where`` writes them.
 
     Args:
         among: only passages that match are looked at.
     """
-    look = _around(among)
-    return _names(next(iter(store.scroll(look.filter, payload=look.payload, batch=look.limit)), []), indexes)
+    look = _around(profile, among)
+    return _names(next(iter(store.scroll(look.filter, payload=look.payload, batch=look.limit)), []), profile)
 
 
-def _around(among: Filter | None) -> Look:
-    return Look(among, ("metadata",), 100)
+def _around(profile: Profile, among: Filter | None) -> Look:
+    return Look(among, profile.payload.keys("metadata") or True, 100)
 
 
-def _names(records: list[Record], indexes: Mapping[str, str]) -> list[str]:
-    names = {key for record in records for key in (record.payload.get("metadata") or {})}
-    indexed = {name.removeprefix(_PREFIX) for name in indexes if name.startswith(_PREFIX)}
+def _names(records: list[Record], profile: Profile) -> list[str]:
+    layout = profile.payload
+    names = {key for record in records for key in layout.metadata_of(record.payload)}
+    prefix = layout.path(_PREFIX)
+    indexed = {name.removeprefix(prefix) for name in profile.payload_indexes if name.startswith(prefix)}
     return sorted(names | indexed)
 
 

@@ -57,7 +57,7 @@ def unit_scaled(scores: Sequence[float], low: float | None = None) -> list[float
         return []
     low = float(array.min()) if low is None else low
     spread = float(array.max()) - low
-    if not spread > 0:
+    if not spread > np.finfo(np.float64).tiny:  # what is less cannot be divided by
         return [1.0] * len(array)
     return ((array - low) / spread).tolist()  # type: ignore[no-any-return]
 

@@ -67,7 +67,7 @@ class QueryPlanner:
         rerank = self._rerank(profile, options)
         candidates = options.candidates or max(profile.search.candidates, rerank.depth if rerank else 0)
         weights = {**profile.search.weights, **self._weights(options.weights or {}, names)}
-        notes = list(index_notes(options.filter, profile.payload_indexes)) if options.filter else []
+        notes = list(index_notes(options.filter, profile)) if options.filter else []
         if words > LONG_WORDS:
             notes.append(f"The query has {words:,} words; what is beyond a model's window is not read.")
         if options.rerank_weight is not None and rerank is None:

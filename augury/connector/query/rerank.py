@@ -8,6 +8,7 @@ import numpy as np
 
 from ...schemas.document import encoder_text
 from ...schemas.hit import Place
+from ...schemas.payload_layout import PayloadLayout
 from ...schemas.points import FloatArray, PointId, Record
 from .fuse import Ranked, ordered, unit_scaled
 
@@ -21,10 +22,10 @@ def vectors_of(records: Mapping[PointId, Record], name: str) -> dict[PointId, Fl
     }
 
 
-def texts_of(records: Mapping[PointId, Record]) -> dict[PointId, str]:
+def texts_of(records: Mapping[PointId, Record], layout: PayloadLayout) -> dict[PointId, str]:
     """Title and text of each record, as the encoders read them."""
     return {
-        point: encoder_text(record.payload.get("title", ""), record.payload.get("text", ""))
+        point: encoder_text(layout.title_of(record.payload), layout.text_of(record.payload))
         for point, record in records.items()
     }
 

@@ -48,6 +48,7 @@ class Retriever:
     def __init__(self, client: QdrantClient, collection: str, **options: Unpack[RetrieverOptions]) -> None:
         from qdrant_client import QdrantClient
 
+        from ...schemas.attach import COPY_SUFFIX
         from ..store.server import ServerStore
         from ..store.server_errors import no_collection
 
@@ -58,6 +59,11 @@ class Retriever:
             )
         store = ServerStore(client, collection)
         metadata = store.metadata()
+        if (
+            metadata is None
+            and (copy := store.beside(f"{store.live.alias_of() or collection}{COPY_SUFFIX}")).exists()
+        ):
+            store, metadata = copy, copy.metadata()  # the index of a collection that an app goes on with
         if metadata is None and not store.exists():
             raise no_collection(store.where)
         self._set(store, search_parts(store.where, metadata, options))
@@ -78,7 +84,7 @@ class Retriever:
         self._expander = parts.expander
         self._far = store is None or store.far
         self._planner = QueryPlanner()
-        self.fields = KnownFields(self.profile.payload_indexes)
+        self.fields = KnownFields(self.profile)
         encoder = QueryEncoder(parts.dense, parts.sparse, self.profile.expansion.query_weight)
         self.answers = Answers(store, encoder, parts.expander, parts.rerankers)
 

@@ -23,7 +23,7 @@ class Look:
 
     stage = "fetch"
     filter: Filter | None
-    payload: tuple[str, ...]
+    payload: bool | tuple[str, ...]
     limit: int
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ...errors import FilterError
+from ...schemas.payload_layout import PayloadLayout
 from ...schemas.points import Filter
 
 _CLAUSE = re.compile(r"^\s*([^\s<>=!]+)\s*(!=|>=|<=|=|>|<)\s*(.*?)\s*$", re.DOTALL)
@@ -17,12 +18,15 @@ OWN_FIELDS = frozenset({"doc_id", "chunk", "chunks", "title", "text", "source", 
 """Payload fields that are Augury's own; any other name is looked for in the user's metadata."""
 
 
-def where(clauses: Iterable[str], base: Filter | None = None) -> Filter | None:
+def where(
+    clauses: Iterable[str], base: Filter | None = None, *, layout: PayloadLayout | None = None
+) -> Filter | None:
     """``where(["year>=2020", "subject=astronomy"])``: all must hold, and ``base`` too when given.
 
     A clause is ``key=value``, ``key!=value`` or ``key`` with ``<``, ``<=``, ``>``, ``>=`` and a number or
     an ISO date. ``key`` is a field of the metadata, dots lead inward. ``year=2020`` matches the number
-    and the text alike. Raises ``FilterError`` for anything else.
+    and the text alike. ``layout`` is that of an index with payload
+    keys of its own: ``index.profile.payload``. Raises ``FilterError`` for anything else.
     """
     must: list[Any] = [base] if base else []
     must_not: list[Any] = []
@@ -37,7 +41,8 @@ def where(clauses: Iterable[str], base: Filter | None = None) -> Filter | None:
                 f"--where {clause!r} is no condition", "Write it as key=value, key!=value or key>=number"
             )
         key, operator, value = parsed.groups()
-        path = key if key in OWN_FIELDS or key.startswith("metadata.") else f"metadata.{key}"
+        field = key if key in OWN_FIELDS or key.startswith("metadata.") else f"metadata.{key}"
+        path = layout.path(field) if layout else field
         if operator in _RANGE:
             must.append({"key": path, "range": {_RANGE[operator]: _bound(clause, value)}})
         else:

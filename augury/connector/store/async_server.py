@@ -78,7 +78,7 @@ class AsyncServerStore:
             )
         return {record.id: record for record in map(from_record, found)}
 
-    async def some(self, filter: Filter | None, payload: tuple[str, ...], limit: int) -> list[Record]:
+    async def some(self, filter: Filter | None, payload: bool | tuple[str, ...], limit: int) -> list[Record]:
         """The first points that match, by id, with these parts of their payload."""
         with translated(self._where):
             found, _ = await self._open().scroll(

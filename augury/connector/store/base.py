@@ -25,7 +25,7 @@ class AsyncStore(Protocol):
         """The named vectors and the payloads of points, by id."""
         ...
 
-    async def some(self, filter: Filter | None, payload: tuple[str, ...], limit: int) -> list[Record]:
+    async def some(self, filter: Filter | None, payload: bool | tuple[str, ...], limit: int) -> list[Record]:
         """The first points that match, by id, with these parts of their payload."""
         ...
 

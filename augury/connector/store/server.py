@@ -41,6 +41,7 @@ from .check import (
 )
 from .connect import connect
 from .filters import parse_deletion
+from .live import LiveCollection
 from .server_errors import translated
 from .server_storage import check_storage, to_creation
 from .server_version import needed, require_version
@@ -106,6 +107,20 @@ class ServerStore:
     def far(self) -> bool:
         """Yes, but for the in-process double, which is to behave alike."""
         return True
+
+    @property
+    def live(self) -> LiveCollection:
+        """Changes to the collection while an app uses it."""
+        return LiveCollection(self._server, self._collection)
+
+    @property
+    def collection(self) -> str:
+        """The collection's name, or the alias that it was opened by."""
+        return self._collection
+
+    def beside(self, collection: str) -> ServerStore:
+        """The store of another collection of the same server, through the same client."""
+        return ServerStore(self._client, collection)
 
     @property
     def wire(self) -> str:
@@ -224,8 +239,8 @@ class ServerStore:
         info = self._describe()
         return read_metadata(info) if info else None
 
-    def set_metadata(self, metadata: dict[str, Any]) -> None:
-        """Store a JSON object with the collection, in one step.
+    def set_metadata(self, metadata: dict[str, Any] | None) -> None:
+        """Store a JSON object with the collection, in one step; None forgets it.
 
         Raises ``Unsupported`` on a server before 1.16, which would ignore it in silence.
         """

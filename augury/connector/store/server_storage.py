@@ -29,8 +29,8 @@ def to_creation(spec: CollectionSpec) -> dict[str, Any]:
         "write_consistency_factor": storage.write_consistency,
     }
     return {
-        "vectors_config": {name: _vector(given, spec) for name, given in spec.vectors.items()},
-        "sparse_vectors_config": {name: _sparse(given, storage) for name, given in spec.sparse.items()},
+        "vectors_config": {name: vector_params(given, spec) for name, given in spec.vectors.items()},
+        "sparse_vectors_config": {name: sparse_params(given, storage) for name, given in spec.sparse.items()},
         "on_disk_payload": storage.on_disk("payload"),
         **{name: value for name, value in spread.items() if value is not None},
     }
@@ -61,7 +61,11 @@ def check_storage(spec: CollectionSpec, found: models.CollectionParams, where: s
         )
 
 
-def _vector(given: VectorSpec, spec: CollectionSpec) -> models.VectorParams:
+_USUAL = CollectionSpec(vectors={})
+
+
+def vector_params(given: VectorSpec, spec: CollectionSpec = _USUAL) -> models.VectorParams:
+    """How a vector is made, in a collection that is kept as ``spec`` says."""
     storage = spec.storage
     return models.VectorParams(
         size=given.size,
@@ -84,7 +88,8 @@ def _graph(given: VectorSpec, spec: CollectionSpec) -> models.HnswConfigDiff:
     return models.HnswConfigDiff(on_disk=on_disk)
 
 
-def _sparse(given: SparseSpec, storage: StorageProfile) -> models.SparseVectorParams:
+def sparse_params(given: SparseSpec, storage: StorageProfile = _USUAL.storage) -> models.SparseVectorParams:
+    """How a sparse vector is made."""
     return models.SparseVectorParams(
         index=models.SparseIndexParams(on_disk=storage.on_disk("sparse")),
         modifier=models.Modifier.IDF if given.idf else None,

@@ -24,10 +24,15 @@ def needed(requests: Sequence[SearchRequest]) -> Feature:
     return max(feature for request in requests for feature in _features(request))
 
 
+def has(found: str, feature: Feature) -> bool:
+    """Whether a server of this version has the feature."""
+    return tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) >= feature[0]
+
+
 def require_version(found: str, feature: Feature, where: str) -> None:
     """Raise ``Unsupported``, with both versions, if the server ``where`` runs one without the feature."""
     least, what = feature
-    if tuple(int(part) for part in found.split(".")[:2] if part.isdigit()) < least:
+    if not has(found, feature):
         raise Unsupported(
             f"The {where} runs Qdrant {found}, which has no {what}",
             f"Use a Qdrant server of version {least[0]}.{least[1]} or later",

@@ -102,16 +102,19 @@ def _check(retriever: Retriever, plan: QueryPlan) -> None:
 def _searched(
     retriever: Retriever, plans: Sequence[QueryPlan], expansions: Sequence[Expansion]
 ) -> list[Gathered]:
-    answers, names = retriever.answers, retriever.profile.names
+    answers, profile = retriever.answers, retriever.profile
+    names, layout = profile.names, profile.payload
     vectors: Sequence[QueryVectors] = answers(
         [Encode(plan, expansion, dense=True) for plan, expansion in zip(plans, expansions, strict=True)]
     )
     lists: Sequence[list[list[ScoredPoint]]] = answers(
-        [Search(requests(plan, names, each)) for plan, each in zip(plans, vectors, strict=True)]
+        [Search(requests(plan, profile, each)) for plan, each in zip(plans, vectors, strict=True)]
     )
     found: list[Gathered] = []
     for plan, each, answer in zip(plans, vectors, lists, strict=True):
-        documents = {point.id: str(point.payload["doc_id"]) for list_ in answer for point in list_}
+        documents = {
+            point.id: layout.doc_id_of(point.payload, point.id) for list_ in answer for point in list_
+        }
         points = sorted(documents, key=str)
         records = answers([Fetch(points, (names.dense, names.scenarios))])[0]
         points = [point for point in points if point in records]
@@ -164,7 +167,9 @@ def _reranked(
         return None
     read: dict[PointId, Any]
     if stage.using is None:
-        read = dict(texts_of(retriever.answers([Fetch(points, (), payload=("title", "text"))])[0]))
+        layout = retriever.profile.payload
+        fetch = Fetch(points, (), payload=layout.keys("title", "text"))
+        read = dict(texts_of(retriever.answers([fetch])[0], layout))
     else:
         known = retriever.profile.names.dense == stage.using
         read = dict(

@@ -65,7 +65,7 @@ def tune(
             f"{len(dataset.queries)} judged queries are too few for {folds} folds",
             f"Judge at least {folds * _PER_FOLD}, or use fewer folds: --folds",
         )
-    coverage(index.store, dataset, confined(index.profile, options.tenant))
+    coverage(index.store, dataset, index.profile.payload, confined(index.profile, options.tenant))
     start = _start(stored_profile(index.where, index.store.metadata()))
     scenarios, sparse = has_scenarios(index), index.profile.sparse is not None
     candidates = options.candidates or index.profile.search.candidates

@@ -81,7 +81,9 @@ def test_the_profile_decides_what_options_leave_open() -> None:
 def test_vectors_come_with_the_search_where_all_found_are_reranked_and_the_engine_is_far() -> None:
     def carried(far: bool = True, **given_options: Any) -> tuple[str, ...]:
         made = plan("a need", WITH_HYPENCODER, SearchOptions(**given_options))
-        steps = search_steps(made, WITH_HYPENCODER, Expansion(mode="off"), KnownFields({}), far=far)
+        steps = search_steps(
+            made, WITH_HYPENCODER, Expansion(mode="off"), KnownFields(WITH_HYPENCODER), far=far
+        )
         assert isinstance(next(steps), Encode)
         searched = steps.send(QueryVectors(np.zeros(4, np.float32), SparseVector(NO_TERMS, NO_WEIGHTS)))
         assert isinstance(searched, Search)
