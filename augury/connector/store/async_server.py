@@ -19,6 +19,7 @@ from .server_wire import (
     from_scored,
     payload_keys,
     place_of,
+    quiet,
     read_metadata,
     read_spec,
     to_filter,
@@ -101,7 +102,7 @@ class AsyncServerStore:
 
     async def _search(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
         spec = await self._layout()
-        with translated(self._where):
+        with translated(self._where), quiet(self._local):  # local mode never waits in between
             found = await self._open().query_batch_points(
                 self._collection, [to_query(request, spec) for request in requests]
             )

@@ -10,7 +10,6 @@ what other programs store there stays untouched.
 from __future__ import annotations
 
 import threading
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
@@ -46,6 +45,7 @@ from .server_wire import (
     from_scored,
     payload_keys,
     place_of,
+    quiet,
     read_metadata,
     read_spec,
     to_filter,
@@ -304,11 +304,5 @@ class ServerStore:
     def _server(self) -> Iterator[QdrantClient]:
         if self._closed:
             raise StoreError(f"The {self._where} was closed", "Open it again before using it")
-        with self._lock, translated(self._where), self._quiet():
+        with self._lock, translated(self._where), quiet(self._local):
             yield self._client
-
-    def _quiet(self) -> AbstractContextManager[object]:
-        """Local mode warns of parameters and payload indexes that have no effect there, which is known."""
-        return (
-            warnings.catch_warnings(action="ignore", category=UserWarning) if self._local else nullcontext()
-        )
