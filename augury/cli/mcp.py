@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from .options import connection, server_options
+
 PORT = 8765
 
 
@@ -20,7 +22,11 @@ PORT = 8765
     show_default=True,
     help="Longest text of a document that is told.",
 )
-def mcp(where: str, http: bool, port: int, max_chars: int) -> None:
+@click.option(
+    "--tenant", metavar="VALUE", help="Whose documents are searched, in an index of several tenants."
+)
+@server_options
+def mcp(where: str, http: bool, port: int, max_chars: int, tenant: str | None) -> None:
     """Serve INDEX to assistants over the Model Context Protocol: the tools search and explain.
 
     The server only reads, and takes no connection from another machine. Standard output belongs to the
@@ -34,8 +40,8 @@ def mcp(where: str, http: bool, port: int, max_chars: int) -> None:
     from .. import open as open_index
     from ..integrations.mcp import mcp_server
 
-    with open_index(where, create=False) as index:
-        server = mcp_server(index, max_chars=max_chars)
+    with open_index(where, create=False, connection=connection()) as index:
+        server = mcp_server(index, max_chars=max_chars, tenant=tenant)
         if http:
             click.echo(f"Serving {where} at http://127.0.0.1:{port}/mcp", err=True)
             server.run("streamable-http", host="127.0.0.1", port=port)

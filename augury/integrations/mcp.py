@@ -24,7 +24,7 @@ from ..connector.query.where import where as where_filter
 from ..errors import AuguryError, MissingDependency
 from ..schemas.hit import Hit, MatchedScenario, Place
 from ..schemas.points import Filter
-from ..schemas.profile import BranchName
+from ..schemas.profile import BranchName, Profile
 
 try:
     from mcp.server.mcpserver import MCPServer
@@ -98,11 +98,12 @@ class ExplainAnswer(BaseModel):
     notes: list[str]
 
 
-def mcp_server(index: Index, *, max_chars: int = MAX_CHARS) -> Any:
+def mcp_server(index: Index, *, max_chars: int = MAX_CHARS, tenant: str | None = None) -> Any:
     """``mcp_server(index).run("stdio")``: an ``MCPServer``; its models are loaded when it is made.
 
     Args:
         max_chars: longest text of a document that is told.
+        tenant: whose documents are searched, in an index of several tenants.
     """
     index.retriever  # noqa: B018  (loads the models: what is wrong with them is said before anybody asks)
     beside: list[AsyncRetriever] = []
@@ -123,7 +124,7 @@ def mcp_server(index: Index, *, max_chars: int = MAX_CHARS) -> Any:
 
     async def found(query: str, limit: int, filter: Filter | None) -> Any:
         try:
-            return await beside[-1].search(query, SearchOptions(limit=limit, filter=filter))
+            return await beside[-1].search(query, SearchOptions(limit=limit, filter=filter, tenant=tenant))
         except AuguryError as error:
             raise ToolError(str(error)) from error
 
@@ -154,7 +155,7 @@ def mcp_server(index: Index, *, max_chars: int = MAX_CHARS) -> Any:
             (None, None),
         )
         if hit is None:
-            alone = await found(query, 1, _only(doc_id))
+            alone = await found(query, 1, _only(doc_id, index.profile))
             if not alone.hits:
                 raise ToolError(f"There is no document {doc_id!r}. Use a doc_id that search returned.")
             hit = alone.hits[0]
@@ -183,8 +184,10 @@ def _filter(where: list[str] | None) -> Filter | None:
         raise ToolError(str(error)) from error
 
 
-def _only(doc_id: str) -> Filter:
-    return {"must": [{"key": "doc_id", "match": {"value": doc_id}}]}
+def _only(doc_id: str, profile: Profile) -> Filter:
+    if profile.payload.doc_id:
+        return {"must": [{"key": profile.payload.path("doc_id"), "match": {"value": doc_id}}]}
+    return {"must": [{"has_id": [int(doc_id) if doc_id.isdecimal() else doc_id]}]}
 
 
 def _told(rank: int, hit: Hit, most: int) -> Found:

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-import augury
-
 EXAMPLE = Path(__file__).parents[2] / "examples/existing_app"
 STINK = "a nasty stink comes up from the shower in the spare room that nobody uses"
 
@@ -41,7 +39,6 @@ def test_before_it_runs_and_misses_the_article() -> None:
     assert len(found) == 3 and "household-02" not in [article["slug"] for article in found]
 
 
-@pytest.mark.skipif(not hasattr(augury, "attach"), reason="needs augury.attach")
 def test_after_it_finds_the_article_and_says_why() -> None:
     best, *others = answers("after", STINK)
     assert best["slug"] == "household-02" and best["title"] == "Trap seals and how they are lost"

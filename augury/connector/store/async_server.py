@@ -19,6 +19,7 @@ from .server_wire import (
     from_scored,
     payload_keys,
     place_of,
+    quiet,
     read_metadata,
     read_spec,
     searches,
@@ -103,7 +104,7 @@ class AsyncServerStore:
     async def _search(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
         spec = await self._layout()
         queries = [to_query(request, spec) for request in requests]
-        with translated(self._where, what=searches(queries)):
+        with translated(self._where, what=searches(queries)), quiet(self._local):  # which never waits inside
             found = await self._open().query_batch_points(self._collection, queries)
         return [[from_scored(point) for point in answer.points] for answer in found]
 

@@ -51,6 +51,7 @@ from .server_wire import (
     from_scored,
     payload_keys,
     place_of,
+    quiet,
     read_metadata,
     read_spec,
     searches,
@@ -311,11 +312,5 @@ class ServerStore:
     def _server(self, doing: str = "to answer", what: str = "a request") -> Iterator[QdrantClient]:
         if self._closed:
             raise StoreError(f"The {self._where} was closed", "Open it again before using it")
-        with self._lock, translated(self._where, doing, what), self._quiet():
+        with self._lock, translated(self._where, doing, what), quiet(self._local):
             yield self._client
-
-    def _quiet(self) -> AbstractContextManager[object]:
-        """Local mode warns of parameters and payload indexes that have no effect there, which is known."""
-        return (
-            warnings.catch_warnings(action="ignore", category=UserWarning) if self._local else nullcontext()
-        )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -54,6 +56,11 @@ def place_of(options: Mapping[str, Any]) -> tuple[str, bool]:
     )
     port = parts.port or options.get("port")
     return (f"{parts.hostname or parts.path}:{port}" if port else str(parts.hostname)), False
+
+
+def quiet(local: bool) -> AbstractContextManager[object]:
+    """Local mode warns of parameters and payload indexes that have no effect there, which is known."""
+    return warnings.catch_warnings(action="ignore", category=UserWarning) if local else nullcontext()
 
 
 def to_index_params(kind: IndexKind, *, tenant: bool = False, on_disk: bool = False) -> Any:
