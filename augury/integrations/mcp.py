@@ -134,7 +134,7 @@ def mcp_server(index: Index, *, max_chars: int = MAX_CHARS, tenant: str | None =
         limit: Annotated[int, Field(ge=1, le=MOST_HITS, description="Most documents.")] = 5,
         where: Where = None,
     ) -> SearchAnswer:
-        result = await found(query, limit, _filter(where))
+        result = await found(query, limit, _filter(where, index.profile))
         hits = [_told(rank, hit, max_chars) for rank, hit in enumerate(result.hits, start=1)]
         return SearchAnswer(query=query, hits=hits, notes=result.notes)
 
@@ -148,7 +148,7 @@ def mcp_server(index: Index, *, max_chars: int = MAX_CHARS, tenant: str | None =
         doc_id: Annotated[str, Field(min_length=1, max_length=2000, description="As search returned it.")],
         where: Where = None,
     ) -> ExplainAnswer:
-        filter = _filter(where)
+        filter = _filter(where, index.profile)
         result = await found(query, _EXPLAINED, filter)
         rank, hit = next(
             ((rank, hit) for rank, hit in enumerate(result.hits, start=1) if hit.doc_id == doc_id),
@@ -177,9 +177,9 @@ def mcp_server(index: Index, *, max_chars: int = MAX_CHARS, tenant: str | None =
     return server
 
 
-def _filter(where: list[str] | None) -> Filter | None:
+def _filter(where: list[str] | None, profile: Profile) -> Filter | None:
     try:
-        return where_filter(where or ())
+        return where_filter(where or (), layout=profile.payload)
     except AuguryError as error:
         raise ToolError(str(error)) from error
 
