@@ -1,63 +1,82 @@
-"""Which way of fusing two branches is the better default: nDCG@10 of each branch and of each fusion.
+"""Which way of fusing two branches is the better default: nDCG@10 by kind and weight of the sparse branch.
 
-python benchmarks/bench_fusion.py FOLDER:SPLIT... [--json], as in ../shared/data/cranfield:test
+python -m benchmarks.bench_fusion ../shared/data --work results-work [--only NAME...] [--json]
+
+DATA holds the collections as BEIR folders; the indexes are those of ``benchmarks.results``, made where they
+are not there yet. (-) is worse than the best single branch, with the 95 % interval below 0.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import tempfile
 from pathlib import Path
-from typing import Any
 
-import augury
-from augury.evaluation.beir import load_qrels, load_queries
-from augury.evaluation.measure import measure, to_run
-from augury.schemas.profile import ChunkProfile, Profile
+import numpy as np
 
-CHOICES: dict[str, dict[str, Any]] = {
-    "dense": {"branches": ("dense",)},
-    "sparse": {"branches": ("sparse",)},
-    "rrf": {"branches": ("scenarios", "sparse"), "fusion": "rrf"},
-    "dbsf": {"branches": ("scenarios", "sparse"), "fusion": "dbsf"},
-}
+from augury.connector.query.planner import SearchOptions
+from augury.evaluation.dataset import open_dataset
+from augury.evaluation.statistics import interval
+from augury.evaluation.tuning.gather import gather
+from augury.evaluation.tuning.rankings import Choice, Rankings, Values
+from augury.schemas.profile import FusionKind
+from benchmarks.results import COLLECTIONS, index_of
+
+KINDS: tuple[FusionKind, ...] = ("dbsf", "rrf", "weighted")
+WEIGHTS = (0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 
 
-def ndcg(folder: Path, split: str) -> dict[str, float]:
-    """Ingest the collection into a temporary index and measure each choice."""
-    queries, qrels = load_queries(folder), load_qrels(folder, split)
-    texts = [queries[query] for query in qrels]
-    scenarios = folder / "scenarios.jsonl"
-    profile = Profile(chunk=ChunkProfile(mode="none"))
-    found = {}
-    with (
-        tempfile.TemporaryDirectory() as temporary,
-        augury.open(Path(temporary) / "index", profile=profile) as index,
-    ):
-        index.ingest(augury.open_source(str(folder)), scenarios=scenarios if scenarios.exists() else "none")
-        for name, options in CHOICES.items():
-            results = index.retriever.search_batch(texts, augury.SearchOptions(**options))
-            run = to_run(dict(zip(qrels, results, strict=True)))
-            found[name] = round(measure(qrels, run)["nDCG@10"], 4)
+def of_collection(folder: Path, work: Path, split: str) -> dict[str, Values]:
+    """nDCG@10 of every query, by choice: ``dense``, ``sparse``, ``dbsf .4`` and so on."""
+    dataset = open_dataset(folder, split=split)
+    with index_of(folder, work / folder.name) as index:
+        both = SearchOptions(branches=("dense", "sparse"), candidates=200, limit=1)
+        queries = gather(index.retriever, dataset, lambda text: index.retriever.plan(text, both))
+        rankings = Rankings(queries, dataset, index.retriever.plan("any", both), 100, 10)
+
+    def values(kind: FusionKind, dense: float, sparse: float) -> Values:
+        weights = (("dense", dense), ("sparse", sparse))
+        searched = tuple((name, weight) for name, weight in weights if weight)
+        return rankings.values(Choice(0.0, "max", 0.1, kind, searched, 60), "nDCG@10")  # type: ignore[arg-type]
+
+    found = {"dense": values("rrf", 1, 0), "sparse": values("rrf", 0, 1)}
+    for kind in KINDS:
+        found |= {f"{kind} {weight:g}": values(kind, 1, weight) for weight in WEIGHTS}
     return found
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("collections", nargs="+", metavar="FOLDER:SPLIT")
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
     parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    found = {}
-    for collection in arguments.collections:
-        folder, _, split = collection.rpartition(":")
-        found[Path(folder).name] = ndcg(Path(folder), split)
+    found = {
+        name: of_collection(arguments.data / name, arguments.work, split)
+        for name, split in COLLECTIONS.items()
+        if not arguments.only or name in arguments.only
+    }
     if arguments.json:
-        print(json.dumps(found))
+        means = {
+            name: {way: float(values.mean()) for way, values in each.items()} for name, each in found.items()
+        }
+        print(json.dumps(means))
         return
-    print(f"{'':<24}" + "".join(f"{name:>8}" for name in CHOICES))
-    for name, row in found.items():
-        print(f"{name:<24}" + "".join(f"{row[choice]:>8.3f}" for choice in CHOICES))
+    ways = list(next(iter(found.values())))
+    print(f"| sparse weight | {' | '.join(found)} | mean |")
+    print("|---" * (len(found) + 2) + "|")
+    for way in ways:
+        cells = [_cell(each, way) for each in found.values()]
+        mean = np.mean([each[way].mean() for each in found.values()])
+        print(f"| {way} | {' | '.join(cells)} | {mean:.3f} |")
+
+
+def _cell(values: dict[str, Values], way: str) -> str:
+    """The mean, with a minus where it is surely worse than the best single branch."""
+    best = max(("dense", "sparse"), key=lambda name: values[name].mean())
+    _, high = interval((values[way] - values[best]).tolist())
+    return f"{values[way].mean():.3f}{' (-)' if high < 0 else ''}"
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def index_of(folder: Path, where: Path, fields: tuple[ScenarioField, ...] | None
     counts = report.documents
     print(
         f"{where.name}: {counts.written} written, {counts.unchanged} unchanged, {counts.failed} failed",
-        flush=True,
+        file=sys.stderr,
     )
     return index
 
