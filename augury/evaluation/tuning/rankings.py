@@ -123,9 +123,14 @@ class Rankings:
 
     def _kept(self, query: str, gathered: Gathered, order: Positions) -> dict[str, float]:
         dropped = self._dataset.dropped(query)
-        documents = dict.fromkeys(gathered.documents[position] for position in order)
-        best = [document for document in documents if document not in dropped][: self._depth]
-        return {document: float(-rank) for rank, document in enumerate(best)}
+        best: dict[str, float] = {}
+        for position in order:
+            document = gathered.documents[position]
+            if document not in dropped and document not in best:
+                best[document] = float(-len(best))
+                if len(best) == self._depth:
+                    break
+        return best
 
     def _as_plan(self, choice: Choice) -> QueryPlan:
         branches = tuple(
