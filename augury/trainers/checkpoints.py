@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
+from safetensors.torch import load_model, save_model
 from sentence_transformers import SentenceTransformerTrainer
 from sentence_transformers.sparse_encoder import SparseEncoderTrainer
 
 from .workplace import no_room
+
+_WEIGHTS = "weights.safetensors"
 
 
 class _Checkpoints:
@@ -33,12 +36,20 @@ class _Checkpoints:
             raise no_room(path, error) from error
 
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
-        """The model alone: safetensors, without the pickled arguments and the card that nobody reads here."""
-        self.model.save_pretrained(output_dir or self.args.output_dir, create_model_card=False)
+        """The weights alone: a checkpoint is to go on from, and the model is saved at the end.
+
+        The library cannot load what it saves of two encoders of which one has a LoRA.
+        """
+        folder = Path(output_dir or self.args.output_dir)
+        folder.mkdir(parents=True, exist_ok=True)
+        save_model(self.model, str(folder / _WEIGHTS))
+
+    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
+        load_model(self.model, str(Path(checkpoint_path) / _WEIGHTS))
 
     def _load_best_model(self) -> None:
         """The library only logs a failure here, and would leave the last model as the best one."""
-        self._load_from_checkpoint(self.state.best_model_checkpoint)  # type: ignore[attr-defined]
+        self._load_from_checkpoint(self.state.best_model_checkpoint)
 
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """None: the card is Augury's own, and the library's asks a hub."""

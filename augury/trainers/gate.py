@@ -65,7 +65,7 @@ def measure_model(
         index.ingest(
             dev.corpus,
             scenarios="none",
-            progress=lambda report: progress(f"Indexing {label}", report.documents.seen, total),
+            progress=lambda report: progress(f"Indexing {label}", report.documents.read, total),
         )
         found = evaluate(
             index,
