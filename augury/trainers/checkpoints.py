@@ -55,9 +55,9 @@ class _Checkpoints:
         """None: the card is Augury's own, and the library's asks a hub."""
 
 
-class DenseTrainer(_Checkpoints, SentenceTransformerTrainer):
+class DenseTrainer(_Checkpoints, SentenceTransformerTrainer):  # type: ignore[misc]
     """SentenceTransformerTrainer with whole checkpoints."""
 
 
-class SparseTrainer(_Checkpoints, SparseEncoderTrainer):
+class SparseTrainer(_Checkpoints, SparseEncoderTrainer):  # type: ignore[misc]
     """SparseEncoderTrainer with whole checkpoints."""

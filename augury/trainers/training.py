@@ -32,7 +32,11 @@ class Trained(Protocol):
     """How one kind of model is made."""
 
     kind: TrainedKind
-    max_active: int | None
+
+    @property
+    def max_active(self) -> int | None:
+        """Most terms that a sparse model's documents may have on average."""
+        ...
 
     def prepare(self) -> Prepared:
         """Read the data."""

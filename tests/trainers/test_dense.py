@@ -94,7 +94,7 @@ def test_every_way_of_training_ends_in_a_model(
     data = records_file(scores=True, expansions=values.get("expansions", 0))
     report = trained(data, epochs=1, allow_worse=True, **values)
     assert report.accepted and report.steps > 0
-    encoder = load_dense(str(tmp_path / "model"))
+    encoder: Any = load_dense(str(tmp_path / "model"))
     assert encoder.encode_queries(["w1 w2"]).shape == (1, 32)
     if "query_prompt" in values:
         assert (encoder.query_prompt, encoder.document_prompt) == ("w88 ", "w87 ")
