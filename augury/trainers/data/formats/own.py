@@ -21,7 +21,7 @@ def _parts(row: Row) -> Parts:
     text_in(record.query, "query")
     for passage in (*record.positives, *record.negatives):
         text_in(passage.title + passage.text, "a passage")
-    return Parts(record.query, record.query_id, record.positives, record.negatives)
+    return Parts(record.query, record.query_id, record.positives, record.negatives, record.expansions)
 
 
 OWN = RowFormat(

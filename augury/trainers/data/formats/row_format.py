@@ -23,6 +23,7 @@ class Parts:
     query_id: str = ""
     positives: tuple[TrainingPassage, ...] = ()
     negatives: tuple[TrainingPassage, ...] = ()
+    expansions: tuple[str, ...] = ()
 
     def with_more(self, other: Parts) -> Parts:
         """The two together, each passage once; a positive's teacher score fills in one that lacks it."""
@@ -30,6 +31,7 @@ class Parts:
             self,
             positives=_once(self.positives + other.positives),
             negatives=_once(self.negatives + other.negatives),
+            expansions=tuple(dict.fromkeys(self.expansions + other.expansions)),
         )
 
     def record(self) -> TrainingRecord:
@@ -37,7 +39,11 @@ class Parts:
         if not self.positives:
             raise ValueError("no passage answers its query")
         return TrainingRecord(
-            query=self.query, query_id=self.query_id, positives=self.positives, negatives=self.negatives
+            query=self.query,
+            query_id=self.query_id,
+            positives=self.positives,
+            negatives=self.negatives,
+            expansions=self.expansions,
         )
 
 

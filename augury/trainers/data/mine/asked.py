@@ -20,6 +20,7 @@ class Asked:
         judged: ids of positives whose passages are looked up in the index.
         negatives: that it had before.
         forbidden: other documents that must not become negatives.
+        expansions: of its record, which keeps them.
     """
 
     query: str
@@ -28,6 +29,7 @@ class Asked:
     judged: tuple[str, ...] = ()
     negatives: tuple[TrainingPassage, ...] = ()
     forbidden: frozenset[str] = field(default_factory=frozenset)
+    expansions: tuple[str, ...] = ()
 
     @property
     def positive_ids(self) -> frozenset[str]:
@@ -48,7 +50,13 @@ def key_of(query: str, query_id: str, positives: Iterable[TrainingPassage]) -> s
 def asked_of_records(records: Iterable[TrainingRecord]) -> Iterator[Asked]:
     """The queries of a training file."""
     for record in records:
-        yield Asked(record.query, record.query_id, record.positives, negatives=record.negatives)
+        yield Asked(
+            record.query,
+            record.query_id,
+            record.positives,
+            negatives=record.negatives,
+            expansions=record.expansions,
+        )
 
 
 def asked_of_dataset(dataset: Dataset) -> Iterator[Asked]:

@@ -131,6 +131,7 @@ class Miner:
                 *(asked.negatives if scores is None else _with(asked.negatives, scores[until:])),
                 *chosen.negatives,
             ),
+            expansions=asked.expansions,
         )
 
     def _failed(self, asked: Asked, error: AuguryError) -> None:
