@@ -54,7 +54,9 @@ def main() -> None:
                 for mode in ("off", "llm"):
                     if mode == "off" and weight != QUERY_WEIGHTS[0]:
                         continue
-                    options = augury.SearchOptions(branches=branches, expand=mode, limit=100)
+                    options = augury.SearchOptions(
+                        branches=branches, weights=dict.fromkeys(branches, 1.0), expand=mode, limit=100
+                    )
                     results = index.retriever.search_batch([queries[query] for query in qrels], options)
                     searched[name, 1.0 if mode == "off" else weight] = dict(zip(qrels, results, strict=True))
     for (name, weight), by_query in searched.items():
