@@ -41,6 +41,8 @@ COLLECTIONS = {
     "eedi_misconceptions": "dev",
 }
 MEASURES = ("nDCG@10", "R@100")
+TUNED_ON = 1000
+"""Train queries that settings are tuned on, where there are more."""
 SINGLE = ("dense", "sparse", "scenarios", "fused")
 SCENARIOS = "teacher_scenarios.jsonl"
 FIELDS: dict[str, tuple[ScenarioField, ...]] = {
@@ -80,7 +82,7 @@ def of_collection(folder: Path, work: Path, split: str) -> dict[str, Any]:
     with index_of(folder, work / folder.name) as index:
         ablation = ablate(index, dataset, MEASURES)
         found = {row.name: row.evaluation for row in ablation.rows}
-        tuned = tune(index, train or dataset, write=train is not None)
+        tuned = tune(index, train.limited(TUNED_ON) if train else dataset, write=train is not None)
         if train:
             found["tuned on train"] = evaluate(index, dataset, None, MEASURES)
     return {
@@ -97,11 +99,7 @@ def of_collection(folder: Path, work: Path, split: str) -> dict[str, Any]:
 def of_scenarios(folder: Path, work: Path, split: str) -> dict[str, Any]:
     """The same with scenarios: their fields, alpha and all settings are chosen on the train split."""
     train, dataset = open_dataset(folder, split="train"), open_dataset(folder, split=split)
-    chosen: dict[str, dict[float, float]] = {}
-    for name, fields in FIELDS.items():
-        with index_of(folder, work / f"{folder.name}-{len(fields)}-fields", fields) as index:
-            chosen[name] = _alphas(index, train)
-            print(name, chosen[name], flush=True)
+    chosen = _chosen(folder, work, train)
     best = max(chosen, key=lambda name: max(chosen[name].values()))
     alpha = max(chosen[best], key=lambda each: chosen[best][each])
     where = work / f"{folder.name}-{len(FIELDS[best])}-fields"
@@ -117,7 +115,7 @@ def of_scenarios(folder: Path, work: Path, split: str) -> dict[str, Any]:
             "fused": SearchOptions(),
         }
         found = {name: evaluate(index, dataset, way, MEASURES) for name, way in ways.items()}
-        tuned = tune(index, train)
+        tuned = tune(index, train.limited(TUNED_ON))
         found["tuned on train"] = evaluate(index, dataset, None, MEASURES)
         settings = index.profile.search.model_dump(mode="json") | {"alpha": index.profile.scenarios.alpha}
     return {
@@ -129,6 +127,20 @@ def of_scenarios(folder: Path, work: Path, split: str) -> dict[str, Any]:
         "tuned": tuned.model_dump(mode="json"),
         "settings": settings,
     }
+
+
+def _chosen(folder: Path, work: Path, train: Dataset) -> dict[str, dict[float, float]]:
+    """nDCG@10 of the folded branch alone on the train queries, by the scenarios' fields and alpha."""
+    done = work / "chosen" / f"{folder.name}.json"
+    told = json.loads(done.read_text(encoding="utf-8")) if done.exists() else {}
+    found = {name: {float(alpha): value for alpha, value in each.items()} for name, each in told.items()}
+    for name, fields in FIELDS.items():
+        if name not in found:
+            with index_of(folder, work / f"{folder.name}-{len(fields)}-fields", fields) as index:
+                found[name] = _alphas(index, train)
+            done.parent.mkdir(exist_ok=True)
+            done.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return found
 
 
 def _alphas(index: augury.Index, train: Dataset) -> dict[float, float]:
