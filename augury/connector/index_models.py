@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import Any
 
 from ..errors import ModelError, ModelMismatch, UsageError
-from ..models.bm25 import Bm25Encoder
+from ..models.bm25 import Bm25Encoder, is_bm25
 from ..models.encoder import DenseEncoder, SparseEncoder
 from ..models.reranker import TextReranker, VectorReranker
 from ..schemas.profile import HypencoderProfile, Profile, RerankKind
@@ -60,10 +60,12 @@ class IndexModels:
         if wanted is None:
             return None
         encoder = self._sparse
-        if encoder is None:
+        if encoder is None and is_bm25(wanted.model):
+            encoder = Bm25Encoder.named(wanted.model, wanted.revision)
+        elif encoder is None:
             from ..models.sparse import load_sparse
 
-            encoder = load_sparse(wanted.model, revision=wanted.revision)
+            encoder = load_sparse(wanted.model)
         self._check("sparse", wanted.model, wanted.revision, encoder.revision)
         return encoder
 
