@@ -12,7 +12,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -28,6 +27,7 @@ import augury
 from augury.schemas.document import Document
 from augury.schemas.points import FloatArray, Point, SparseVector
 from augury.schemas.profile import BranchName
+from benchmarks.memory import peak_mib
 from benchmarks.synthetic import ALPHA, DIM, Synthetic
 
 BRANCHES: dict[str, tuple[BranchName, ...]] = {
@@ -135,11 +135,6 @@ def p50_p95(index: augury.Index, branches: tuple[BranchName, ...], queries: int,
             search(str(query))
             spent[turn, query] = 1e3 * (time.perf_counter() - started)
     return [round(float(value), 2) for value in np.quantile(np.median(spent, axis=0), (0.5, 0.95))]
-
-
-def peak_mib() -> float:
-    """The most memory this process ever had; mapped files that are in memory count."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def exponents(rows: list[dict[str, Any]]) -> dict[str, float]:

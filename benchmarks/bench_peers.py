@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -32,6 +31,7 @@ import numpy as np
 
 from augury.evaluation.measure import Run, measure
 from benchmarks.encoded import Encoded, prepare
+from benchmarks.memory import peak_mib
 from benchmarks.peers import SYSTEMS, Ready
 
 REAL = Path(os.environ.get("AUGURY_DATA", "../shared/data")) / "scifact"
@@ -42,11 +42,6 @@ WARM = 5
 def p50_p95(times: list[float]) -> list[float]:
     """Both, to a hundredth."""
     return [round(float(value), 2) for value in np.quantile(times, (0.5, 0.95))]
-
-
-def peak_mib() -> float:
-    """The most memory that this process ever had."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1)
 
 
 def one(name: str, data: Encoded, repeat: int) -> dict[str, Any]:

@@ -205,7 +205,7 @@ def build_semantic_search(data: Encoded, folder: Path) -> Ready:
 _VECTORS = ("ids", "queries", "dense", "query_dense")
 _TEXTS = (*_VECTORS, "passages")
 _BOTH = (*_TEXTS, "sparse", "query_sparse")
-_EMBEDDED = ("qdrant_edge", "augury.connector.query.retriever")
+_EMBEDDED = ("augury.connector.index", "augury.connector.store.edge")
 SYSTEMS: dict[str, System] = {
     "Augury, dense": System(partial(build_augury, branches=("dense",)), _TEXTS, ("dense",), _EMBEDDED),
     "Augury, dense + sparse, RRF": System(

@@ -1,6 +1,6 @@
 """Run the benchmarks of peers, growth, layouts and BM25, and write their tables into docs/benchmarks.md.
 
-python -m benchmarks.report [--only peers growth layouts bm25] [--quick]
+python -m benchmarks.report [--only peers growth layouts bm25] [--quick] [-- OPTION...]
 
 Each table stands between ``<!-- NAME -->`` and ``<!-- /NAME -->`` and carries the machine, the versions and
 the load average it was measured under; the rest of the page is left alone. ``make bench`` runs all of it.
@@ -174,17 +174,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=SECTIONS, default=list(SECTIONS))
     parser.add_argument("--quick", action="store_true", help="small sizes; prints, and leaves the page alone")
+    parser.add_argument(
+        "options", nargs="*", help="after --: the benchmark's own, such as --sizes 5000 20000"
+    )
     arguments = parser.parse_args()
+    if arguments.options and len(arguments.only) > 1:
+        parser.error("options of a benchmark need --only with its name")
     for name in arguments.only:
         section = SECTIONS[name]
         between(PAGE.read_text(encoding="utf-8"), name, "")  # before an hour is spent
-        command = [
-            sys.executable,
-            "-m",
-            section.module,
-            "--json",
-            *(section.quick if arguments.quick else ()),
-        ]
+        quick = section.quick if arguments.quick else ()
+        command = [sys.executable, "-m", section.module, *arguments.options, "--json", *quick]
         print(" ".join(command[1:]), file=sys.stderr, flush=True)
         found = json.loads(subprocess.run(command, stdout=subprocess.PIPE, check=True).stdout)
         text = f"{date.today().isoformat()}, {machine()}.\n\n{section.render(found)}"

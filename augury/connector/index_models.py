@@ -60,9 +60,13 @@ class IndexModels:
             return None
         encoder = self._sparse
         if encoder is None:
+            from ..models.bm25 import Bm25Encoder, is_bm25
             from ..models.sparse import load_sparse
 
-            encoder = load_sparse(wanted.model, revision=wanted.revision)
+            if is_bm25(wanted.model):
+                encoder = Bm25Encoder.named(wanted.model, wanted.revision)
+            else:
+                encoder = load_sparse(wanted.model)
         self._check("sparse", wanted.model, wanted.revision, encoder.revision)
         return encoder
 

@@ -32,7 +32,6 @@ MAX_TOKENS_WITH_LOGITS = 2048
 def load_sparse(
     name: str,
     *,
-    revision: str = "",
     device: str | None = None,
     dtype: DtypeName | None = None,
     max_tokens_per_batch: int | None = None,
@@ -40,21 +39,18 @@ def load_sparse(
     """``load_sparse("starter:splade-tiny")``: a folder, ``starter:`` or hub name, or ``bm25``,
     also with parameters, as in ``bm25:k=0.9,b=0.4``.
 
-    Args:
-        revision: the one that an index was made with; BM25 takes its parameters from there.
-
     Raises:
         ModelNotFound: no folder, cache or hub has it.
         ModelFetchError: it could not be fetched, or its weights cannot be read safely.
         ModelError: the files are not a model of this kind.
     """
     if is_bm25(name):
-        return Bm25Encoder.named(name, revision)
+        return Bm25Encoder.named(name)
     refuse_other_kind(name, "sparse")
-    model, found = open_model(Library, name, device, dtype)
+    model, revision = open_model(Library, name, device, dtype)
     in_blocks = pool_in_blocks(model)
     tokens = max_tokens_per_batch or (MAX_TOKENS if in_blocks else MAX_TOKENS_WITH_LOGITS)
-    return SpladeEncoder(model, name=name, revision=found, max_tokens_per_batch=tokens)
+    return SpladeEncoder(model, name=name, revision=revision, max_tokens_per_batch=tokens)
 
 
 class SpladeEncoder:
