@@ -44,8 +44,8 @@ class _Checkpoints:
         folder.mkdir(parents=True, exist_ok=True)
         save_model(self.model, str(folder / _WEIGHTS))
 
-    def _load_from_checkpoint(self, checkpoint_path: str) -> None:
-        load_model(self.model, str(Path(checkpoint_path) / _WEIGHTS))
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        load_model(self.model if model is None else model, str(Path(resume_from_checkpoint) / _WEIGHTS))
 
     def _load_best_model(self) -> None:
         """The library only logs a failure here, and would leave the last model as the best one."""

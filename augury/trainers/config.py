@@ -88,8 +88,7 @@ class DenseConfig(TrainingConfig):
         mini_batch: texts that go through the model at once while the whole batch counts (GradCache); 0 for
             all.
         towers: one encoder; ``two``, for queries and for documents; or ``query-adapter``: the documents'
-            encoder stays as it is, and that of queries differs by a LoRA, so that an index needs no new
-            vectors.
+            encoder stays as it is, and that of queries differs by a LoRA.
         document_base: with two towers, another model for documents.
         pooling: how token vectors become one, where the base is a bare transformer; by default their mean.
         expansions: passages of a record that its query is averaged with, as search does it (ExpandR); 0 for

@@ -3,7 +3,7 @@
 Two towers: Karpukhin et al. 2020, https://arxiv.org/abs/2004.04906. An adapter for queries alone: Singh et
 al. 2023 (SPECTER2), https://arxiv.org/abs/2211.13308; here it is a LoRA (Hu et al. 2021,
 https://arxiv.org/abs/2106.09685), which is merged into the queries' weights when training ends, so that the
-model is an ordinary one. The documents' encoder stays the base, and vectors that an index holds stay right.
+model is an ordinary one. The documents' encoder stays the base, so that documents keep the vectors they have.
 """
 
 from __future__ import annotations
