@@ -29,7 +29,7 @@ class _Checkpoints:
         torch tells a full disk by RuntimeError, safetensors by an error of its own.
         """
         try:
-            super()._save_checkpoint(model, trial)  # type: ignore[misc]
+            super()._save_checkpoint(model, trial)
         except (OSError, RuntimeError, SafetensorError) as error:
             path = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             shutil.rmtree(path, ignore_errors=True)
@@ -55,9 +55,9 @@ class _Checkpoints:
         """None: the card is Augury's own, and the library's asks a hub."""
 
 
-class DenseTrainer(_Checkpoints, SentenceTransformerTrainer):  # type: ignore[misc]
+class DenseTrainer(_Checkpoints, SentenceTransformerTrainer):
     """SentenceTransformerTrainer with whole checkpoints."""
 
 
-class SparseTrainer(_Checkpoints, SparseEncoderTrainer):  # type: ignore[misc]
+class SparseTrainer(_Checkpoints, SparseEncoderTrainer):
     """SparseEncoderTrainer with whole checkpoints."""
