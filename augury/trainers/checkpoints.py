@@ -29,7 +29,7 @@ class _Checkpoints:
         torch tells a full disk by RuntimeError, safetensors by an error of its own.
         """
         try:
-            super()._save_checkpoint(model, trial)
+            super()._save_checkpoint(model, trial)  # type: ignore[misc]
         except (OSError, RuntimeError, SafetensorError) as error:
             path = Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}"
             shutil.rmtree(path, ignore_errors=True)
