@@ -47,7 +47,7 @@ class ExactRetrieval(BaseEvaluator):
         max_active: int | None = None,
         told: Callable[[dict[str, float], int], None] | None = None,
     ) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.primary_metric = "score"
         self._dev = dev
         self._measure = measure

@@ -84,7 +84,7 @@ def fit(
     evaluator: ExactRetrieval,
     progress: Progress,
     *,
-    prompts: Mapping[str, str],
+    prompts: Mapping[str, str | None],
     callbacks: Sequence[TrainerCallback] = (),
     **arguments: Any,
 ) -> Fitted:

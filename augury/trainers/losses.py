@@ -30,7 +30,7 @@ def dense_loss(model: SentenceTransformer, config: DenseConfig) -> nn.Module:
     scale = 1 / config.temperature
     loss: nn.Module
     if config.loss == "triplet":
-        loss = TripletLoss(model, distance_metric=unit_distance, triplet_margin=config.margin)  # type: ignore[arg-type]
+        loss = TripletLoss(model, distance_metric=unit_distance, triplet_margin=config.margin)
     elif config.loss == "margin-mse":
         loss = MarginMSELoss(model, similarity_fct=lambda a, b: scale * (_unit(a) * _unit(b)).sum(dim=-1))
     elif config.mini_batch:
@@ -44,7 +44,8 @@ def dense_loss(model: SentenceTransformer, config: DenseConfig) -> nn.Module:
 
 def unit_distance(a: Tensor, b: Tensor) -> Tensor:
     """(rows, dim), (rows, dim) -> (rows,): distance of the unit vectors; it falls as the cosine rises."""
-    return (_unit(a) - _unit(b)).norm(dim=-1)
+    distance: Tensor = torch.linalg.vector_norm(_unit(a) - _unit(b), dim=-1)
+    return distance
 
 
 def mean_with_expansions(query: Tensor, expansions: Tensor, query_weight: float) -> Tensor:

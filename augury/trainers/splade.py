@@ -58,7 +58,10 @@ def build(config: SpladeConfig) -> tuple[SparseEncoder, str]:
     """The model to train, and the revision of its base."""
     set_seed(config.seed)
     model, revision = open_base(SparseEncoder, config.base, "sparse", config.device)
-    prompts = {"query": shipped_prompt(model, "query"), "document": shipped_prompt(model, "document")}
+    prompts: dict[str, str | None] = {
+        "query": shipped_prompt(model, "query"),
+        "document": shipped_prompt(model, "document"),
+    }
     if config.queries == "static" and not isinstance(model[0], Router):
         table = SparseStaticEmbedding(model.tokenizer, frozen=False)
         router = Router.for_query_document([table], list(model.children()))  # type: ignore[arg-type]
@@ -77,25 +80,23 @@ def splade_loss(model: SparseEncoder, config: SpladeConfig) -> SpladeLoss:
         loss = SparseDistillKLDivLoss(model, temperature=config.temperature)
     else:
         loss = SparseMultipleNegativesRankingLoss(model, scale=1 / config.temperature)
-    kind, more = (
-        (CachedSpladeLoss, {"mini_batch_size": config.mini_batch}) if config.mini_batch else (SpladeLoss, {})
-    )
-    return kind(
-        model,
-        loss,
-        document_regularizer_weight=config.flops_document,
-        query_regularizer_weight=None if has_static_queries(model) else config.flops_query,
-        document_regularizer=CountedFlops(model),
-        query_regularizer=CountedFlops(model),
-        **more,
-    )
+    arguments: dict[str, Any] = {
+        "document_regularizer_weight": config.flops_document,
+        "query_regularizer_weight": None if has_static_queries(model) else config.flops_query,
+        "document_regularizer": CountedFlops(model),
+        "query_regularizer": CountedFlops(model),
+    }
+    if config.mini_batch:
+        return CachedSpladeLoss(model, loss, mini_batch_size=config.mini_batch, **arguments)
+    return SpladeLoss(model, loss, **arguments)
 
 
 def has_static_queries(model: SparseEncoder) -> bool:
     """Whether queries go through a table of weights only, which has as many terms as the query has words."""
-    return isinstance(model[0], Router) and isinstance(
-        model[0].sub_modules["query"][0], SparseStaticEmbedding
-    )
+    if not isinstance(model[0], Router):
+        return False
+    queries: Any = model[0].sub_modules["query"]
+    return isinstance(queries[0], SparseStaticEmbedding)
 
 
 class CountedFlops(FlopsLoss):
@@ -125,9 +126,9 @@ class ActiveWatch(TrainerCallback):
             logs.update({f"active_{name}": round(value, 1) for name, value in self._active().items()})
 
     def _active(self) -> dict[str, float]:
-        found = {"documents": float(self._loss.document_regularizer.active)}  # type: ignore[union-attr, arg-type]
+        found = {"documents": float(self._loss.document_regularizer.active)}  # type: ignore[arg-type]
         if self._loss.query_regularizer_weight is not None:
-            found["queries"] = float(self._loss.query_regularizer.active)  # type: ignore[union-attr, arg-type]
+            found["queries"] = float(self._loss.query_regularizer.active)  # type: ignore[arg-type]
         return found
 
 

@@ -61,7 +61,8 @@ def merged(model: SentenceTransformer, config: DenseConfig) -> SentenceTransform
     own = dict(queries[0].named_modules())
     for name, layer in trained[0].named_modules():
         if isinstance(layer, LoraLayer):
-            own[name].weight.data += layer.get_delta_weight(_ADAPTER)
+            lora: Any = layer
+            own[name].weight.data += lora.get_delta_weight(_ADAPTER)
     whole = SentenceTransformer(modules=[Router.for_query_document(queries, documents)], device="cpu")
     whole.prompts = model.prompts
     return whole

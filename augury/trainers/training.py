@@ -31,8 +31,15 @@ RECIPE_FILE = "recipe.toml"
 class Trained(Protocol):
     """How one kind of model is made."""
 
-    kind: TrainedKind
-    max_active: int | None
+    @property
+    def kind(self) -> TrainedKind:
+        """What it is."""
+        ...
+
+    @property
+    def max_active(self) -> int | None:
+        """Most terms of its documents on average; None where it has no terms."""
+        ...
 
     def prepare(self) -> Prepared:
         """Read the data."""

@@ -17,6 +17,7 @@ from augury.models.sparse import load_sparse
 from augury.schemas.training_report import ActiveTerms, TrainingReport
 from augury.trainers import splade
 from augury.trainers.config import SpladeConfig, splade_config
+from augury.trainers.exact import collapsed
 from augury.trainers.splade import CountedFlops, build, splade_loss, train_splade
 
 FAST = {"batch": 16, "learning_rate": 3e-3, "epochs": 3, "precision": "float32", "device": "cpu"}
@@ -127,5 +128,5 @@ def test_a_base_without_a_language_head_is_refused(trained: Train, base: Callabl
 
 
 def test_the_collapse_names_what_is_empty() -> None:
-    assert "documents" in str(splade.collapsed(ActiveTerms(queries=3, documents=0)))
-    assert "flops_query" in str(splade.collapsed(ActiveTerms(queries=0, documents=2)))
+    assert "documents" in str(collapsed(ActiveTerms(queries=3, documents=0)))
+    assert "flops_query" in str(collapsed(ActiveTerms(queries=0, documents=2)))
