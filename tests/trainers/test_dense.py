@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from augury.errors import ModelError, UsageError
-from augury.models.dense import load_dense
+from augury.models.dense import SentenceTransformerEncoder, load_dense
 from augury.models.folder import folder_revision
 from augury.models.resolve import resolve
 from augury.schemas.training_report import REPORT_FILE, TrainingReport
@@ -97,6 +97,7 @@ def test_every_way_of_training_ends_in_a_model(
     encoder: Any = load_dense(str(tmp_path / "model"))
     assert encoder.encode_queries(["w1 w2"]).shape == (1, 32)
     if "query_prompt" in values:
+        assert isinstance(encoder, SentenceTransformerEncoder)
         assert (encoder.query_prompt, encoder.document_prompt) == ("w88 ", "w87 ")
 
 
