@@ -76,22 +76,17 @@ def index_of(folder: Path, where: Path, fields: tuple[ScenarioField, ...] | None
 
 
 def of_collection(folder: Path, work: Path, split: str) -> dict[str, Any]:
-    """Each branch, the default, and settings that the train split or other folds' queries chose."""
+    """Each branch, the default, and the default with settings that other folds' queries chose."""
     dataset = open_dataset(folder, split=split)
-    train = open_dataset(folder, split="train") if (folder / "qrels" / "train.tsv").exists() else None
     with index_of(folder, work / folder.name) as index:
         ablation = ablate(index, dataset, MEASURES)
         found = {row.name: row.evaluation for row in ablation.rows}
-        tuned = tune(index, train.limited(TUNED_ON) if train else dataset, write=train is not None)
-        if train:
-            found["tuned on train"] = evaluate(index, dataset, None, MEASURES)
+        tuned = tune(index, dataset, write=False)
     return {
         "queries": len(dataset.queries),
-        **({"train_queries": len(train.queries)} if train else {}),
         "rows": _rows(found),
         "against_best": _against_best({name: each for name, each in found.items() if name in SINGLE}),
         "tuned": tuned.model_dump(mode="json"),
-        "skipped": [f"{each.name}: {each.reason}" for each in ablation.skipped],
         "notes": list(dict.fromkeys(note for each in found.values() for note in each.notes)),
     }
 

@@ -14,9 +14,11 @@ queries; p is of a paired randomisation test against the dense row, corrected fo
 p50 is the time of one search for 100 documents, its encoders included, on a machine that did other things
 too.
 
-Tuned rows are of `augury tune`. On collections with one split they are cross-validated: every query is
-searched with settings that the queries of other folds chose. Where there is a train split, it chose them.
-Rows that lose are explained below their table.
+Expansion and reranking have no rows: no LLM server was named, and there is no trained reranker among the
+starter models (what a small LLM's expansion does is in [llm.md](llm.md)). Tuned rows are of `augury tune`.
+On collections with one split they are cross-validated: every query is searched with settings that the
+queries of other folds chose. Where there is a train split, it chose them. Rows that lose are explained
+below their table.
 """
 
 _TINY = "the small model's weights, not the words, are what is missing"
@@ -107,7 +109,7 @@ def _tuning(found: dict[str, Any]) -> list[str]:
             f"The scenarios' fields ({chosen['fields']}) and alpha ({chosen['alpha']}) are those that find "
             f"best on the {found['train_queries']} train queries with the folded branch alone ({tried})."
         )
-    where = f"on {tuned['dataset']}" if "train_queries" in found else "by cross-validation"
+    where = f"on {tuned['dataset']}" if chosen else "by cross-validation"
     lines.append(
         f"Tuned {where}: {changed or 'nothing helps with confidence, so nothing is changed'}. There the "
         f"default gives {tuned['before']['mean']:.3f} and the tuned settings, cross-validated, "
