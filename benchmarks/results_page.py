@@ -16,9 +16,8 @@ too.
 
 Expansion and reranking have no rows: no LLM server was named, and there is no trained reranker among the
 starter models (what a small LLM's expansion does is in [llm.md](llm.md)). Tuned rows are of `augury tune`.
-On collections with one split they are cross-validated: every query is searched with settings that the
-queries of other folds chose. Where there is a train split, it chose them. Rows that lose are explained
-below their table.
+They are cross-validated: every query is searched with settings that the queries of other folds chose. With
+scenarios, a train split chose fields, alpha and settings. Rows that lose are explained below their table.
 """
 
 _TINY = "the small model's weights, not the words, are what is missing"
