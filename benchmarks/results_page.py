@@ -27,6 +27,8 @@ _WHY: dict[tuple[str, str], str] = {
     ("vaswani", "sparse"): f"BM25 has .446 here, more than the dense model, and SPLADE-tiny .372: {_TINY}.",
     ("cosqa", "sparse"): f"the documents are Python code. BM25 has .359, SPLADE-tiny .225: {_TINY}.",
     ("eedi_misconceptions", "sparse"): f"BM25 has .136 and SPLADE-tiny .114: {_NO_WORDS}.",
+    ("eedi_misconceptions with scenarios", "fused"): "the sparse branch, at .114 alone, pulls down what the "
+    "scenarios find, even at a weight of .4. `augury tune` on the train queries leaves it out.",
     ("eedi_misconceptions with scenarios", "sparse"): f"as without scenarios, which it does not see: "
     f"{_NO_WORDS}.",
 }
@@ -61,7 +63,9 @@ def _summary(results: list[dict[str, Any]]) -> str:
             f"| {each['name']} | {each['queries']} | {against['best']} | {rows[against['best']]:.3f} | "
             f"{rows['fused']:.3f} | {_gain(against)} |"
         )
-    return "\n".join(lines) + "\n"
+    lost = [each["name"] for each in results if each["against_best"] and each["against_best"]["high"] < 0]
+    why = [f"- **{name}**: fused loses: {_WHY.get((name, 'fused'), 'not explained yet.')}" for name in lost]
+    return "\n".join([*lines, "", *why] if why else lines) + "\n"
 
 
 def _collection(found: dict[str, Any]) -> str:
