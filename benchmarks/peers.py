@@ -82,6 +82,7 @@ def build_augury(
     *,
     branches: tuple[BranchName, ...],
     fusion: FusionKind | None = None,
+    weights: dict[BranchName, float] | None = None,
     bm25: bool = False,
 ) -> Ready:
     """Augury's whole ingest and search, but for the encoders' work."""
@@ -97,7 +98,7 @@ def build_augury(
     index.ingest(
         augury.Document(id=name, text=text) for name, text in zip(data.ids, data.passages, strict=True)
     )
-    options = augury.SearchOptions(branches=branches, fusion=fusion, limit=TOP)
+    options = augury.SearchOptions(branches=branches, fusion=fusion, weights=weights, limit=TOP)
     queries = data.queries
 
     def search(query: int) -> Found:
@@ -209,7 +210,9 @@ _EMBEDDED = ("augury.connector.index", "augury.connector.store.edge")
 SYSTEMS: dict[str, System] = {
     "Augury, dense": System(partial(build_augury, branches=("dense",)), _TEXTS, ("dense",), _EMBEDDED),
     "Augury, dense + sparse, RRF": System(
-        partial(build_augury, branches=("dense", "sparse"), fusion="rrf"),
+        partial(
+            build_augury, branches=("dense", "sparse"), fusion="rrf", weights={"dense": 1.0, "sparse": 1.0}
+        ),
         _BOTH,
         ("dense", "sparse"),
         _EMBEDDED,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from augury.errors import SourceError, UsageError
+from augury.errors import SourceError, TrainingDataError, UsageError
 from augury.schemas.training import TrainingPassage, TrainingRecord
 from augury.trainers.batches import NoFalseNegatives
 from augury.trainers.config import dense_config
@@ -47,7 +47,7 @@ def test_too_little_data_is_refused_in_a_sentence(tmp_path: Path) -> None:
         make_rows([record("one", "a"), record("One", "b")], negatives=0)
     empty = tmp_path / "empty.jsonl"
     empty.write_text("")
-    with pytest.raises(SourceError, match="has no training record"):
+    with pytest.raises(SourceError, match="holds no training data"):
         prepare(dense_config({"data": str(empty), "to": "m"}))
     one = write_records(tmp_path / "one.jsonl", subject_records(count=1))
     with pytest.raises(UsageError, match="1 queries that differ, too few to hold any out"):
@@ -57,7 +57,7 @@ def test_too_little_data_is_refused_in_a_sentence(tmp_path: Path) -> None:
 def test_a_wrong_line_is_told_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "records.jsonl"
     file.write_text('{"query": "q", "positives": [{"text": "a"}]}\n{"query": "q", "positives": []}\n')
-    with pytest.raises(SourceError, match=r"records.jsonl:2 is no training record \(positives"):
+    with pytest.raises(TrainingDataError, match=r"records.jsonl:2 cannot be used .*positives"):
         list(open_records(str(file)))
 
 
