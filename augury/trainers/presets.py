@@ -33,7 +33,7 @@ DENSE_PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "temperature": 0.05,
                 "max_tokens": 128,
             },
-            source="benchmarks/training.py, as measured in docs/training.md",
+            source="usual values for a model of this size; benchmarks/training.py measures them",
         ),
         "dpr": Preset(
             {
@@ -97,7 +97,7 @@ SPLADE_PRESETS: Mapping[str, Preset] = MappingProxyType(
                 "learning_rate": 1e-4,
                 "max_tokens": 128,
             },
-            source="benchmarks/training.py, as measured in docs/training.md",
+            source="usual values for a model of this size; benchmarks/training.py measures them",
         ),
     }
 )
