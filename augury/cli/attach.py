@@ -30,7 +30,7 @@ _FIELDS_SHOWN = 12
     metavar="NAME",
     help="The app's vector that the dense model made; '' for the one without a name  [default: tried]",
 )
-@click.option("--sparse", metavar="MODEL|bm25|none", help="Sparse model  [default: starter:splade-tiny]")
+@click.option("--sparse", metavar="MODEL|bm25|none", help="Sparse model  [default: bm25]")
 @click.option("--scenarios", metavar="llm|FILE|none", help="Where scenarios come from, as for ingest.")
 @click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios.")
 @llm_options

@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 @click.option(
     "--sparse",
     metavar="MODEL|bm25|none",
-    help="Sparse model: starter:splade-tiny, none, bm25, bm25:k=0.9,b=0.4, ...",
+    help="Sparse model: bm25, bm25:k=0.9,b=0.4, starter:splade-tiny, none, ...  [default: bm25]",
 )
 @click.option(
     "--hypencoder",

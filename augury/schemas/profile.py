@@ -52,7 +52,7 @@ class DenseProfile(_Part):
 class SparseProfile(_Part):
     """The sparse encoder: a SPLADE model, or ``bm25``, which needs none."""
 
-    model: str = "starter:splade-tiny"
+    model: str = "bm25"
     revision: str = ""
     idf: bool = False
 
@@ -152,7 +152,7 @@ class SearchProfile(_Part):
     branches: tuple[BranchName, ...] = ("scenarios", "sparse")
     fusion: FusionKind = "dbsf"
     rrf_k: int = Field(default=60, ge=1)
-    weights: dict[BranchName, float] = Field(default={"sparse": 0.4}, description="1 where nothing is said")
+    weights: dict[BranchName, float] = Field(default={"sparse": 0.3}, description="1 where nothing is said")
     candidates: int = Field(default=100, ge=1, description="passages taken from each branch")
     exact: bool = Field(default=False, description="compare every vector even where there is a graph")
     pool: PoolKind = "max"

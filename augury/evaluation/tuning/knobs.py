@@ -60,14 +60,15 @@ def knobs(
     lost = "The index was folded with alpha 1 and lost its scenarios." if alpha > MAX_ALPHA else ""
     kinds = _fusions(scenarios=scenarios, sparse=sparse)
     return [
-        Knob("alpha", lambda c: f"{c.alpha:g}", _alphas, none or lost),
-        Knob("scenario pool", _pool_text, _pools, none or lost),
+        # The branches first: what is best inside one shows only once another does not drown it.
         Knob(
             "fusion and weights",
             _fusion_text,
             kinds,
             "" if scenarios or sparse else "The index has one branch only.",
         ),
+        Knob("alpha", lambda c: f"{c.alpha:g}", _alphas, none or lost),
+        Knob("scenario pool", _pool_text, _pools, none or lost),
         Knob("RRF k", lambda c: str(c.rrf_k), _rrf_ks),
         Knob("rerank", _rerank_text, lambda c: _reranks(c, reach), "" if rerank else "No reranker is named."),
         Knob(
