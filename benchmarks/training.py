@@ -53,7 +53,7 @@ ROWS = {
         "scifact",
         "test",
         "minilm",
-        {"batch": 16, "max_tokens": 256, "learning_rate": 3e-5, "epochs": 3},
+        {"batch": 16, "learning_rate": 3e-5, "epochs": 3},
     ),
 }
 

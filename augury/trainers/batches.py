@@ -3,6 +3,8 @@
 In a batch, every document of the other queries is a query's negative. So no two rows of a batch have the same
 query, and none has a document that answers another's. Two may share a negative, which does no harm; the
 library's NO_DUPLICATES forbids that, and lets two queries meet that share an answer of which neither row is.
+
+Rows of a batch are about as long as each other, since all are padded to the longest.
 """
 
 from __future__ import annotations
@@ -14,6 +16,9 @@ import torch
 from sentence_transformers.base.sampler import DefaultBatchSampler
 
 from .rows import Row, query_key
+
+_SORTED_TOGETHER = 16
+"""Batches that are made of so many rows at once, sorted by length: more would make them too much alike."""
 
 
 class NoFalseNegatives(DefaultBatchSampler):
@@ -39,6 +44,7 @@ class NoFalseNegatives(DefaultBatchSampler):
         self._rows = rows
         self._keys = [query_key(row.query) for row in rows]
         self._documents = [frozenset((row.positive, *row.negatives)) for row in rows]
+        self._lengths = [len(row.query) + len(row.positive) for row in rows]
 
     def __len__(self) -> int:
         return max(1, -(-len(self._rows) // self.batch_size))
@@ -47,11 +53,17 @@ class NoFalseNegatives(DefaultBatchSampler):
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
         left = len(self)
         while left:
-            for batch in self._once(torch.randperm(len(self._rows), generator=generator).tolist()):
-                yield batch
+            order = torch.randperm(len(self._rows), generator=generator).tolist()
+            batches = list(self._once(self._by_length(order)))
+            for place in torch.randperm(len(batches), generator=generator).tolist()[:left]:
+                yield batches[place]
                 left -= 1
-                if not left:
-                    return
+
+    def _by_length(self, order: list[int]) -> list[int]:
+        """The same order, but sorted by length within windows."""
+        window = _SORTED_TOGETHER * self.batch_size
+        parts = (order[start : start + window] for start in range(0, len(order), window))
+        return [row for part in parts for row in sorted(part, key=lambda row: -self._lengths[row])]
 
     def _once(self, waiting: list[int]) -> Iterator[list[int]]:
         """Every row once. What is in the way of a batch waits for the next."""

@@ -26,12 +26,12 @@ DENSE_PRESETS: Mapping[str, Preset] = MappingProxyType(
         "minilm": Preset(
             {
                 "base": "starter:minilm",
-                "batch": 64,
-                "negatives": 4,
-                "epochs": 4,
+                "batch": 32,
+                "negatives": 2,
+                "epochs": 3,
                 "learning_rate": 1e-4,
                 "temperature": 0.05,
-                "max_tokens": 128,
+                "max_tokens": 256,
             },
             source="usual values for a model of this size; benchmarks/training.py measures them",
         ),

@@ -131,3 +131,15 @@ def test_the_same_seed_and_epoch_give_the_same_batches() -> None:
     assert list(first) == list(second)
     second.set_epoch(1)
     assert list(first) != list(second)
+
+
+def test_rows_of_a_batch_are_about_as_long_as_each_other() -> None:
+    rows = rows_of(
+        *((f"{'x' * (7 * place % 100)}{place}", f"p{place}", f"n{place}", "") for place in range(128))
+    )
+    batches = list(NoFalseNegatives(None, 8, False, seed=3, rows=rows))
+    assert sorted(row for batch in batches for row in batch) == list(range(128))
+    padding = [
+        max(lengths) - min(lengths) for lengths in ([len(rows[i].query) for i in batch] for batch in batches)
+    ]
+    assert sum(padding) / len(padding) < 20  # of 100; at random it is about 80
