@@ -160,6 +160,37 @@ def splade(file: Path | None, preset: str | None, quiet: bool, as_json: bool, **
         _end(train_splade(config, told), as_json)
 
 
+@train.command(short_help="Make a SPLADE model smaller.")
+@click.argument("data")
+@click.option("--to", metavar="FOLDER", required=True, help="Where the smaller model goes.")
+@click.option("--base", metavar="MODEL", help="What is made smaller  [default: starter:splade-tiny]")
+@click.option("--terms", type=click.IntRange(100), help="Most terms that are kept  [default: 8000]")
+@click.option("--dev", metavar="FOLDER[:SPLIT]", help="Judged queries  [default: queries of DATA, held out]")
+@click.option("--dev-queries", type=_POSITIVE, help="Most queries evaluated  [default: 1000]")
+@click.option("--dev-documents", type=_POSITIVE, help="Most documents searched for them  [default: 10000]")
+@click.option("--measure", metavar="NAME", help="What decides  [default: nDCG@10]")
+@click.option("--device", metavar="NAME", help="cuda, mps or cpu")
+@click.option("--allow-worse", is_flag=True, default=None, help="Let a model pass that is worse.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+@json_option
+def prune(quiet: bool, as_json: bool, **options: Any) -> None:
+    """Take the terms out of a SPLADE model that DATA does not use, and measure what that costs.
+
+    Most of the time of a small model goes into its projection onto 30,000 terms. What is kept: single
+    characters, so that every word can still be read; the pieces that queries and documents have, the frequent
+    ones first; and those that weigh most in documents' vectors. Vectors of the two models do not mix.
+
+    \b
+    augury train prune scifact:train --to small-splade --terms 8000
+    augury train prune records.jsonl --base my-splade --to my-splade-8000
+    """
+    from ..trainers.config import prune_config
+    from ..trainers.prune import prune_splade
+
+    with _stages(quiet=quiet or as_json) as told:
+        _end(prune_splade(prune_config(_given(options)), told), as_json)
+
+
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     set_given(given, **options)

@@ -157,6 +157,18 @@ class SpladeConfig(TrainingConfig):
         return self
 
 
+class PruneConfig(TrainingConfig):
+    """``PruneConfig(data="scifact", to="small", terms=8000)``: what is trained is left out.
+
+    Attributes:
+        terms: most terms that are kept.
+    """
+
+    base: str = "starter:splade-tiny"
+    negatives: int = 0
+    terms: int = Field(default=8000, ge=100)
+
+
 Config = TypeVar("Config", bound=TrainingConfig)
 
 
@@ -168,6 +180,11 @@ def dense_config(given: Mapping[str, Any], *, file: Path | None = None, preset: 
 def splade_config(given: Mapping[str, Any], *, file: Path | None = None, preset: str = "") -> SpladeConfig:
     """``splade_config({"data": "records.jsonl", "to": "my-splade"})``."""
     return _merged(SpladeConfig, given, file, preset, SPLADE_PRESETS)
+
+
+def prune_config(given: Mapping[str, Any], *, file: Path | None = None) -> PruneConfig:
+    """``prune_config({"data": "scifact", "to": "small", "terms": 8000})``."""
+    return _merged(PruneConfig, given, file, "", {})
 
 
 def _merged(

@@ -1,0 +1,80 @@
+"""Make a SPLADE model smaller: ``prune_splade(prune_config({"data": "scifact", "to": "small"}))``.
+
+Nothing is trained. Terms that the collection does not use are taken out, and the gate measures what that
+costs, as after any training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sentence_transformers import SparseEncoder
+
+from ..models.sparse import SpladeEncoder
+from ..models.vocabulary import keep_terms, terms_in_use
+from ..schemas.document import encoder_text
+from ..schemas.training_report import TrainedKind, TrainingReport
+from .bases import open_base
+from .config import PruneConfig
+from .fitting import Fitted
+from .gate import Progress
+from .prepared import Prepared, prepare
+from .training import quiet, save_model, train
+from .workplace import Workplace
+
+_ENCODED = 2000
+"""Documents whose vectors say which terms that no text has are worth keeping."""
+
+
+def prune_splade(config: PruneConfig, progress: Progress = quiet) -> TrainingReport | None:
+    """Prune, judge and save. As ``train_dense``, and:
+
+    Raises:
+        ModelError: the vocabulary is none of word pieces, or queries have an encoder of their own.
+    """
+    return train(config, _Pruned(config), progress)
+
+
+@dataclass
+class _Pruned:
+    """How a smaller model is made, as ``train`` asks for it."""
+
+    config: PruneConfig
+    kind: TrainedKind = "sparse"
+    max_active: None = None
+
+    def prepare(self) -> Prepared:
+        return prepare(self.config)
+
+    def revision(self) -> str:
+        return self._open()[1]
+
+    def base(self, place: Workplace) -> str:
+        return self.config.base
+
+    def fit(self, prepared: Prepared, place: Workplace, progress: Progress) -> Fitted:
+        model, _ = self._open()
+        texts = list(_texts(prepared))
+        documents = [encoder_text(each.title, each.text) for each in prepared.dev.corpus[:_ENCODED]]
+        encoder = SpladeEncoder(model, name=self.config.base, revision="")
+        vectors = []
+        for start in range(0, len(documents), 100):
+            vectors += encoder.encode_documents(documents[start : start + 100])
+            progress("Counting terms", len(vectors), len(documents))
+        keep_terms(model, terms_in_use(model, texts, vectors, self.config.terms))
+        save_model(model, place.model)
+        return Fitted(0, 0)
+
+    def _open(self) -> tuple[SparseEncoder, str]:
+        return open_base(SparseEncoder, self.config.base, "sparse", self.config.device)
+
+
+def _texts(prepared: Prepared) -> Iterator[str]:
+    """Of training queries and their passages, and of every document; no query that is measured."""
+    for row in prepared.rows:
+        yield row.query
+        yield row.positive
+        yield from row.negatives
+    for document in prepared.dev.corpus:
+        yield encoder_text(document.title, document.text)
