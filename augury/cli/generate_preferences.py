@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from .generate_training import LLM_CHOICES, generation_profile, quiet_option, to_option
+from .generate_training import LLM_CHOICES, generation_profile, quiet_option, to_option, told
 from .ingest import show_usage
 from .options import branches_option, connection, llm_options, server_options, set_given
 from .terminal import console, echo_json, json_option, plain, progress
-from .training_file import opened, show_failures, training_file_options
+from .training_file import line_count, opened, show_failures, training_file_options
 
 if TYPE_CHECKING:
     from ..evaluation.dataset import Dataset
@@ -124,6 +124,43 @@ def preferences(
         _show(report)
     if report.failed or report.read.failed:
         raise SystemExit(1)
+
+
+@click.command(short_help="Expansions of training queries.")
+@click.argument("data")
+@to_option
+@click.option(
+    "--passages", type=click.IntRange(1, 32), default=1, show_default=True, help="Expansions of each query."
+)
+@training_file_options
+@llm_options
+@quiet_option
+@json_option
+def expansions(data: str, output: Path, passages: int, quiet: bool, as_json: bool, **choices: Any) -> None:
+    """Write the records of DATA with expansions of their queries, as a search with --expand llm has them, to
+    train an encoder on. DATA is a training file, or a folder in BEIR layout as FOLDER or FOLDER:SPLIT.
+
+    Run it again after an interruption: answers that had come are in the cache and cost nothing.
+
+    \b
+    augury generate expansions scifact:train --to expanded.jsonl --llm-url http://localhost:8000/v1
+    augury train dense expanded.jsonl --to my-model --preset expandr
+    """
+    from ..models.llm.client import LlmClient
+    from ..schemas.expansion import ExpansionProfile
+    from ..trainers.data.generate_expansions import ExpansionWriter
+    from ..trainers.records import beir_place
+
+    llm_profile = generation_profile(*(choices.pop(name) for name in LLM_CHOICES)).llm
+    folder, split = beir_place(data, choices.pop("split"))
+    records = opened(str(folder or data), split=split, **choices)
+    with (
+        LlmClient.with_cache(llm_profile) as llm,
+        progress("Generating", None if folder else line_count(data), quiet=quiet or as_json) as advance,
+    ):
+        writer = ExpansionWriter(llm, ExpansionProfile(passages=passages))
+        report = writer.run(records, output, progress=advance)
+    told(report, "records", "expansions", as_json=as_json)
 
 
 def _read(

@@ -99,7 +99,7 @@ def queries(
         llm = stack.enter_context(LlmClient.with_cache(profile.llm))
         advance = stack.enter_context(progress("Generating", total, quiet=quiet or as_json))
         report = QueryWriter(llm, wanted).run(passages, output, progress=advance)
-    _told(report, "passages", "queries", as_json=as_json)
+    told(report, "passages", "queries", as_json=as_json)
 
 
 @click.command(short_help="Passages that look like an answer and are none.")
@@ -151,7 +151,7 @@ def negatives(
     ):
         writer = NegativeWriter(llm, per_record=per_record, strategies=wanted)
         report = writer.run(records, output, progress=advance)
-    _told(report, "records", "negatives", as_json=as_json)
+    told(report, "records", "negatives", as_json=as_json)
 
 
 def generation_profile(
@@ -171,7 +171,7 @@ def generation_profile(
     return Profile.model_validate(changes)
 
 
-def _told(report: GenerationReport, read: str, made: str, *, as_json: bool) -> None:
+def told(report: GenerationReport, read: str, made: str, *, as_json: bool) -> None:
     """The report, and the exit code."""
     if as_json:
         echo_json(report.model_dump(mode="json"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ....connector.query.expansion_prompt import expansion_chats, parse_passage
@@ -96,15 +96,11 @@ class Sampler:
         )
 
     def _chats(self, query: str) -> Iterator[Chat]:
-        number = 0
-        for temperature in self._temperatures:
-            sampling = self._sampling.model_copy(update={"temperature": temperature, "seed": None})
-            for chat in expansion_chats(query, sampling, self._samples):
-                if self._seed is not None:
-                    seeded = sampling.model_copy(update={"seed": self._seed + number})
-                    chat = replace(chat, sampling=seeded)
-                number += 1
-                yield chat
+        for place, temperature in enumerate(self._temperatures):
+            # The client adds the number of the draw.
+            seed = None if self._seed is None else self._seed + place * self._samples
+            sampling = self._sampling.model_copy(update={"temperature": temperature, "seed": seed})
+            yield from expansion_chats(query, sampling, self._samples)
 
     async def _answer(self, judged: Judged) -> str:
         if not self._answers:
