@@ -49,12 +49,12 @@ class ExpansionWriter:
         self._llm.connect()
         with appearing(output) as lines:
             for record, found, error in answers_ahead(self._llm, data, self._ask):
-                passages, errors = found or ([], [error] * self._profile.passages)
+                passages, error = found or ([], error)
                 report.asked += self._profile.passages
                 report.made += len(passages)
-                report.failed += len(errors)
-                if errors and len(report.failures) < _KEPT_FAILURES:
-                    reason = f"{record.query}: {errors[0]}"
+                report.failed += self._profile.passages - len(passages)
+                if error and len(report.failures) < _KEPT_FAILURES:
+                    reason = f"{record.query}: {error}"
                     report.failures.append(Failure(doc_id=record.query_id or None, reason=reason))
                 lines.write(record_line(record.model_copy(update={"expansions": tuple(passages)})))
                 report.records += 1
@@ -69,14 +69,13 @@ class ExpansionWriter:
         report.output = str(output)
         return report
 
-    async def _ask(self, record: TrainingRecord) -> tuple[list[str], list[GenerationError]]:
+    async def _ask(self, record: TrainingRecord) -> tuple[list[str], GenerationError | None]:
+        """The passages that came, and why one did not."""
         chats = expansion_chats(record.query, self._profile.sampling, self._profile.passages)
         asked = (self._llm.ask(chat, parse_passage) for chat in chats)
         found = await asyncio.gather(*asked, return_exceptions=True)
         for each in found:
             if isinstance(each, BaseException) and not isinstance(each, GenerationError):
                 raise each
-        return (
-            [each for each in found if isinstance(each, str)],
-            [each for each in found if isinstance(each, GenerationError)],
-        )
+        errors = (each for each in found if isinstance(each, GenerationError))
+        return [each for each in found if isinstance(each, str)], next(errors, None)
