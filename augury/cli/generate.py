@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .generate_preferences import expansions, preferences
 from .generate_training import negatives, queries
 from .ingest import show_usage
 from .options import chunk_options, llm_options, run_options, set_chunk, set_given, set_llm, source_options
@@ -127,3 +128,5 @@ def show(report: IngestReport, source: str, output: Path) -> None:
 
 generate.add_command(queries)
 generate.add_command(negatives)
+generate.add_command(preferences)
+generate.add_command(expansions)

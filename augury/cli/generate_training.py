@@ -27,19 +27,20 @@ if TYPE_CHECKING:
 
 _KINDS = ("keyword", "question", "problem", "claim", "conversational")
 _STRATEGIES = ("topical-shift", "entity", "temporal", "scope", "premise", "perspective")
-_TO = click.option(
+to_option = click.option(
     "--to",
     "output",
     required=True,
     type=click.Path(dir_okay=False, path_type=Path),
     help="The training file to write, as JSON Lines.",
 )
-_QUIET = click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
+LLM_CHOICES = ("llm_url", "llm_model", "llm_concurrency", "llm_timeout")
+quiet_option = click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 
 
 @click.command(short_help="Queries that the passages of an index or a source answer.")
 @click.argument("where", metavar="INDEX|SOURCE")
-@_TO
+@to_option
 @click.option(
     "--kinds",
     default=",".join(_KINDS),
@@ -51,7 +52,7 @@ _QUIET = click.option("--quiet", "-q", is_flag=True, help="No progress bar.")
 @chunk_options
 @llm_options
 @server_options
-@_QUIET
+@quiet_option
 @json_option
 def queries(
     where: str,
@@ -84,7 +85,7 @@ def queries(
     wanted: Any = [name.strip() for name in kinds.split(",") if name.strip()]
     if not wanted or not set(wanted) <= set(_KINDS):
         raise click.UsageError(f"--kinds takes any of {', '.join(_KINDS)} with commas between.")
-    profile = _profile(**choices)
+    profile = generation_profile(**choices)
     with ExitStack() as stack:
         passages: Any
         if holds_index(where):
@@ -98,12 +99,12 @@ def queries(
         llm = stack.enter_context(LlmClient.with_cache(profile.llm))
         advance = stack.enter_context(progress("Generating", total, quiet=quiet or as_json))
         report = QueryWriter(llm, wanted).run(passages, output, progress=advance)
-    _told(report, "passages", "queries", as_json=as_json)
+    told(report, "passages", "queries", as_json=as_json)
 
 
 @click.command(short_help="Passages that look like an answer and are none.")
 @click.argument("file")
-@_TO
+@to_option
 @click.option(
     "--per-record", type=click.IntRange(1, 6), default=2, show_default=True, help="Passages for each record."
 )
@@ -116,7 +117,7 @@ def queries(
 )
 @training_file_options
 @llm_options
-@_QUIET
+@quiet_option
 @json_option
 def negatives(
     file: str,
@@ -142,7 +143,7 @@ def negatives(
     wanted: Any = [name.strip() for name in strategies.split(",") if name.strip()]
     if not wanted or not set(wanted) <= set(_STRATEGIES):
         raise click.UsageError(f"--strategies takes any of {', '.join(_STRATEGIES)} with commas between.")
-    profile = _profile(*(choices.pop(f"llm_{name}") for name in ("url", "model", "concurrency", "timeout")))
+    profile = generation_profile(*(choices.pop(name) for name in LLM_CHOICES))
     records = opened(file, **choices)
     with (
         LlmClient.with_cache(profile.llm) as llm,
@@ -150,10 +151,10 @@ def negatives(
     ):
         writer = NegativeWriter(llm, per_record=per_record, strategies=wanted)
         report = writer.run(records, output, progress=advance)
-    _told(report, "records", "negatives", as_json=as_json)
+    told(report, "records", "negatives", as_json=as_json)
 
 
-def _profile(
+def generation_profile(
     llm_url: str | None,
     llm_model: str | None,
     llm_concurrency: int | None,
@@ -170,7 +171,7 @@ def _profile(
     return Profile.model_validate(changes)
 
 
-def _told(report: GenerationReport, read: str, made: str, *, as_json: bool) -> None:
+def told(report: GenerationReport, read: str, made: str, *, as_json: bool) -> None:
     """The report, and the exit code."""
     if as_json:
         echo_json(report.model_dump(mode="json"))

@@ -170,13 +170,15 @@ _CANDIDATES = click.option(
     "--candidates", type=click.IntRange(1, MOST_HITS), help="Passages taken from each branch."
 )
 
+branches_option = click.option(
+    "--branches",
+    callback=_read_as_set,
+    metavar="NAME,...",
+    help="Any of scenarios, dense, sparse  [default: the index's]",
+)
+
 search_options = together(
-    click.option(
-        "--branches",
-        callback=_read_as_set,
-        metavar="NAME,...",
-        help="Any of scenarios, dense, sparse  [default: the index's]",
-    ),
+    branches_option,
     *_FILTERED,
     click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios."),
     click.option("--fusion", type=click.Choice(["rrf", "dbsf", "weighted"]), help="How branches are fused."),

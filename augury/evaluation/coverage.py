@@ -30,7 +30,7 @@ def coverage(
     relevant = {
         document for judged in dataset.qrels.values() for document, grade in judged.items() if grade > 0
     }
-    held = set(_held(store, list(judged), layout, among))
+    held = set(held_documents(store, list(judged), layout, among))
     missing = [document for document in judged if document not in held]
     if len(missing) == len(judged):
         raise SourceError(
@@ -47,9 +47,10 @@ def coverage(
     )
 
 
-def _held(
-    store: Store, documents: Sequence[str], layout: PayloadLayout, among: Filter | None
+def held_documents(
+    store: Store, documents: Sequence[str], layout: PayloadLayout, among: Filter | None = None
 ) -> Iterator[str]:
+    """Those of these documents that the store has a passage of; ``among`` as above."""
     for start in range(0, len(documents), _BATCH):
         some = documents[start : start + _BATCH]
         if not layout.doc_id:  # documents are called by the ids of their points

@@ -125,3 +125,41 @@ class MiningReport(BaseModel):
     seconds: float = 0.0
     output: str = ""
     notes: list[str] = Field(default_factory=list)
+
+
+class PreferenceReport(BaseModel):
+    """``augury generate preferences --json``: ``queries`` is ``pairs + failed`` and all of ``without_pair``.
+
+    Attributes:
+        unchanged: queries that an earlier run had finished; they are among the others too.
+        without_pair: finished queries that give no pair, by reason.
+        samples: expansions asked for, of finished queries.
+        unusable: those that came to nothing.
+        alike: those that said the same as another of their query.
+        plain: mean of the measure over finished queries, searched as they are; 0 without an index.
+        expanded: the same with an expansion drawn at random, ``best`` with each query's best, ``worst`` with
+            its worst.
+        chosen_reward, rejected_reward: means over pairs.
+    """
+
+    queries: int = 0
+    pairs: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    without_pair: dict[str, int] = Field(default_factory=dict)
+    samples: int = 0
+    unusable: int = 0
+    alike: int = 0
+    measure: str = ""
+    plain: float = 0.0
+    expanded: float = 0.0
+    best: float = 0.0
+    worst: float = 0.0
+    chosen_reward: float = 0.0
+    rejected_reward: float = 0.0
+    read: ReadCounts = ReadCounts()
+    failures: list[Failure] = Field(default_factory=list)
+    llm: LlmUsage | None = None
+    seconds: float = 0.0
+    output: str = ""
+    notes: list[str] = Field(default_factory=list)

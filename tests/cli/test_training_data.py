@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -108,3 +109,58 @@ def test_mine_with_judgements_a_file_and_citations(tmp_path: Path) -> None:
     refused = call("mine", index, "--file", output, "--dataset", SAMPLE, "--to", tmp_path / "x")
     assert refused.exit_code == 2 and "Give one of them" in refused.output
     assert call("mine", index, "--file", output, "--to", "x", "--from", 9, "--to-rank", 3).exit_code == 2
+
+
+def test_preferences_and_expansions_from_a_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of the request makes each expansion another one."""
+    opened = partial(augury.open, dense=HashingDense(), sparse=HashingSparse())
+    monkeypatch.setattr("augury.trainers.data.preferences.run.open_index", opened)
+    index, output, numbers = tmp_path / "index", tmp_path / "pairs.jsonl", count()
+    assert call("ingest", SAMPLE, "--to", index, "--json").exit_code == 0
+
+    def write(request: Any) -> str:
+        words = request["messages"][-1]["content"].split("\n\n")[1].split()
+        number = next(numbers)
+        return " ".join([*(words if number % 2 else ["noise"]), str(number)])
+
+    with LlmServer(write) as server:
+        command = ("generate", "preferences", f"{SAMPLE}:test", "--to", output, "--llm-url", server.url)
+        given = (
+            *command,
+            "--index",
+            index,
+            "--queries",
+            6,
+            "--samples",
+            2,
+            "--temperatures",
+            "0.8,1.0",
+            "--branches",
+            "dense",
+        )
+        report = as_json(call(*given, "--query-weight", 0.3, "--json"))
+        assert report["queries"] == 6 == report["pairs"] + sum(report["without_pair"].values())
+        assert report["pairs"] > 0 and report["worst"] <= report["expanded"] <= report["best"]
+        assert len(output.read_text("utf-8").splitlines()) == report["pairs"]
+        asked = len(server.requests)
+        again = call(*given, "--query-weight", 0.3)
+        assert again.exit_code == 0 and "6 were finished before" in again.output
+        assert "RR of the queries as they are" in again.output and len(server.requests) == asked == 24
+        other = call(*given)
+        assert other.exit_code == 2 and "made with another weight of the query: 0.3" in other.output
+        assert call(*command, "--reward", "both").exit_code == 2
+        assert call(*command, "--temperatures", "warm").exit_code == 2
+        expanded = tmp_path / "expanded.jsonl"
+        told = call(
+            "generate",
+            "expansions",
+            f"{SAMPLE}:test",
+            "--to",
+            expanded,
+            "--llm-url",
+            server.url,
+            "--passages",
+            2,
+        )
+        assert told.exit_code == 0 and "88 expansions made of 88 asked for" in told.output
+    assert {len(record.expansions) for record in open_training_data(expanded)} == {2}

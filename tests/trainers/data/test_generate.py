@@ -10,13 +10,16 @@ from typing import Any
 
 import pytest
 
+from augury.connector.query.expand import Expander
 from augury.errors import DocumentError
 from augury.models.llm.cache import LlmCache
 from augury.models.llm.client import LlmClient
 from augury.schemas.document import Document, Passage
+from augury.schemas.expansion import Expansion, ExpansionProfile
 from augury.schemas.llm import LlmProfile
 from augury.schemas.profile import ChunkProfile
 from augury.schemas.training import TrainingPassage, TrainingRecord
+from augury.trainers.data.generate_expansions import ExpansionWriter
 from augury.trainers.data.generate_negatives import NegativeWriter
 from augury.trainers.data.generate_queries import QueryWriter
 from augury.trainers.data.negative_prompt import STRATEGIES, negative_chat
@@ -25,7 +28,7 @@ from augury.trainers.data.passages import passages_of_source
 from augury.trainers.data.query_prompt import KINDS, example_queries, query_chat
 from augury.trainers.data.write import write_records
 from tests.llm_exchange import Body, text_of
-from tests.llm_server import LlmServer, truncated
+from tests.llm_server import LlmServer, status, truncated
 
 MakeClient = Callable[[str], LlmClient]
 
@@ -187,3 +190,27 @@ def test_a_negative_that_is_the_positive_or_nothing_is_no_negative(
     assert report.dropped == {"like a positive": 1, "empty": 1, "like another negative": 1}
     assert (report.made, report.failed, report.asked, report.records) == (0, 1, 4, 4)
     assert written(output) == written(path)
+
+
+def test_expansions_are_those_of_a_search_and_what_fails_is_asked_again(
+    tmp_path: Path, make_client: MakeClient
+) -> None:
+    source, output = training_file(tmp_path / "t.jsonl", 3), tmp_path / "e.jsonl"
+    profile = ExpansionProfile(passages=2)
+
+    def fault(_: int, request: Any) -> Any:
+        return status(400) if "burn 1" in text_of(request["messages"][-1]) else None
+
+    with LlmServer(lambda request: "Here is the passage: Cool it.", fault=fault) as server:
+        report = ExpansionWriter(make_client(server.url), profile).run(open_training_data(source), output)
+        assert (report.asked, report.made, report.failed, report.records) == (6, 4, 2, 3)
+        assert [record.expansions for record in written(output)] == [("Cool it.",) * 2, (), ("Cool it.",) * 2]
+        assert len(report.failures) == 1
+        asked, server.fault = len(server.requests), None
+        expander = Expander(profile, llm=lambda: make_client(server.url))
+        expansion = Expansion(mode="llm")
+        (found,) = expander.with_passages([written(source)[0].query], [expansion])
+        assert found.passages == ("Cool it.",) * 2 and len(server.requests) == asked
+        whole = ExpansionWriter(make_client(server.url), profile).run(open_training_data(source), output)
+        assert whole.failed == 0 and len(server.requests) == asked + 2
+    assert all(record.expansions and record.positives for record in written(output))

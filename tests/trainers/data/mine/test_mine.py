@@ -215,7 +215,7 @@ def test_runs_with_other_settings_do_not_mix(index: augury.Index, tmp_path: Path
     with pytest.raises(UsageError, match="mined with another options"):
         mined(tmp_path / "m", search(index), asked, negatives=3)
     (tmp_path / "n").write_text("mine\n")
-    with pytest.raises(UsageError, match="not made by mining"):
+    with pytest.raises(UsageError, match="not mined here"):
         mined(tmp_path / "n", search(index), asked)
 
 
