@@ -127,13 +127,7 @@ def _word_pieces(model: SparseEncoder) -> dict[str, Any]:
 
 def _transformer(model: SparseEncoder) -> Any:
     first: Any = model[0]
-    if (
-        not isinstance(first, Transformer)
-        or type(
-            first.model.get_output_embeddings()  # type: ignore[operator]
-        )
-        is not nn.Linear
-    ):
+    if not isinstance(first, Transformer) or type(first.model.get_output_embeddings()) is not nn.Linear:
         raise ModelError(
             "The model has no single projection onto its vocabulary",
             "Name a SPLADE model that encodes queries and documents alike",

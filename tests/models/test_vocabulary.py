@@ -39,7 +39,7 @@ def folder(tmp_path: Path) -> Path:
         single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
     )
     names = ("pad_token", "unk_token", "cls_token", "sep_token", "mask_token")
-    PreTrainedTokenizerFast(
+    PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer, model_max_length=32, **dict(zip(names, SPECIAL, strict=True))
     ).save_pretrained(tmp_path / "base")
     torch.manual_seed(1)
@@ -100,6 +100,6 @@ def test_what_texts_have_comes_before_what_vectors_weigh(folder: Path) -> None:
 
 def test_another_kind_of_vocabulary_is_refused(folder: Path) -> None:
     model = opened(folder)
-    model[0].processor = word_tokenizer()
+    model[0].processor = word_tokenizer()  # type: ignore[assignment]
     with pytest.raises(ModelError, match="word pieces"):
         keep_terms(model, [0, 1, 2, 3, 4])
