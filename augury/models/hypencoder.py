@@ -84,6 +84,7 @@ class Hypencoder:
         self.name = name
         self.revision = revision
         self.dim = network.dim
+        self.base_revision = network.config.base_revision
         self.network = network.eval()
         self._tokenizer = network.tokenizer
         self._max_tokens = max_tokens_per_batch

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 
 from ..connector.query.fuse import unit_scaled
 from ..evaluation.measure import per_query
@@ -43,7 +44,9 @@ class RerankedOrder:
         self._queries = list(dev.dataset.queries)
         self._places = range(texts.rows, len(texts.queries))
         found = [texts.place[encoder_text(document.title, document.text)] for document in dev.corpus]
-        best, self._old = self._ordered(texts, found, folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(folder / ".lock"):  # of several processes, the first one does it
+            best, self._old = self._ordered(texts, found, folder)
         self._candidates = [np.array(found)[row] for row in best]
         ids = np.array([document.id for document in dev.corpus])
         self._ids: list[Any] = [ids[row] for row in best]
@@ -88,7 +91,6 @@ class RerankedOrder:
             order = np.argsort(-own, kind="stable")[: self._config.rerank_depth]
             best.append(order)
             scores.append(own[order])
-        folder.mkdir(parents=True, exist_ok=True)
         beside = file.with_name(f".{file.name}")  # ends as numpy wants it to
         np.savez(beside, best=np.array(best), scores=np.array(scores))
         beside.replace(file)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,13 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+import augury
 from augury.errors import AuguryError, ModelError
 from augury.models.dense import load_dense
 from augury.models.hypencoder import load_hypencoder
 from augury.models.hypencoder_folder import read_weights
 from augury.schemas.training_report import TrainingReport
+from augury.trainers.gate import reranked_profile
 from augury.trainers.hypencoder import build, train_hypencoder
 from augury.trainers.hypencoder_config import HypencoderTraining, hypencoder_config
 from augury.trainers.ranker import Ranker
@@ -49,14 +52,14 @@ def trained(values: dict[str, Any]) -> Train:
 
 
 def test_it_begins_at_the_dense_order_and_ends_above_it(trained: Train, tmp_path: Path, base: Any) -> None:
-    report = trained(epochs=20, width=32)
+    report = trained(epochs=20, width=32, learning_rate=1e-2, dev_share=0.3, patience=99)
     assert report.accepted, report.verdict
     gain = report.measures["nDCG@10"]
-    assert gain.difference.low > 0
+    assert gain.difference.mean > 0.05
     assert report.curve[0] == (0, pytest.approx(gain.before.mean, abs=1e-6)), "step 0 is the first stage"
     best = max(score for _, score in report.curve[1:])
     assert best == pytest.approx(gain.after.mean, abs=0.02), "memory and index agree"
-    assert [step for step, _ in report.curve[1:]] == [9 * epoch for epoch in range(1, len(report.curve))]
+    assert [step for step, _ in report.curve[1:]] == [7 * epoch for epoch in range(1, len(report.curve))]
     card = (tmp_path / "model/README.md").read_text()
     assert "load_hypencoder" in card and "library_name: augury" in card
 
@@ -99,6 +102,22 @@ def test_another_base_is_refused_in_a_sentence(
     file.write_text(json.dumps(config))
     with pytest.raises(ModelError, match=told):
         load_hypencoder(str(tmp_path / "model"))
+
+
+def test_an_index_of_another_model_refuses_it(
+    trained: Train, tmp_path: Path, base: Callable[..., Path]
+) -> None:
+    """Its vectors may have the same width, and mean nothing to the q-nets."""
+    trained(max_steps=2, evaluate_every=2, allow_worse=True)
+    other = shutil.copytree(base("dense"), tmp_path / "other")
+    config = json.loads((other / "config.json").read_text())
+    (other / "config.json").write_text(json.dumps(config | {"another": 1}))
+    profile = reranked_profile(str(other), str(tmp_path / "model"), "dense", 10, 1.0)
+    with (
+        augury.open(tmp_path / "index", profile=profile) as index,
+        pytest.raises(ModelError, match="was made for vectors of revision"),
+    ):
+        index.ingest([augury.Document(id="1", text="w31 w61")], scenarios="none")
 
 
 @pytest.mark.parametrize(
@@ -196,12 +215,10 @@ def test_the_losses_are_those_of_the_paper(base: Any) -> None:
         for place in range(2):
             wanted = teacher[query, 0] - teacher[query, 1 + place]
             margin += (scores[query, query] - theirs[place] - wanted) ** 2 / 6
-    torch.testing.assert_close(found, cross_entropy + margin)
+    torch.testing.assert_close(found, cross_entropy + margin, rtol=1e-4, atol=1e-4)
 
 
-def test_a_frozen_encoder_gets_no_gradient_and_no_place_in_checkpoints(
-    trained: Train, tmp_path: Path
-) -> None:
+def test_a_frozen_encoder_has_no_place_in_checkpoints(trained: Train, tmp_path: Path) -> None:
     trained(max_steps=2, evaluate_every=2, allow_worse=True, keep_checkpoints=True)
     (checkpoint,) = (tmp_path / "model.training/checkpoints").glob("checkpoint-2")
     (weights,) = checkpoint.glob("weights.safetensors")

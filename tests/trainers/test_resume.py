@@ -66,6 +66,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(
         "device": "cpu",
         "allow_worse": True,
         "patience": 99,
+        **({"half": False, "width": 32} if kind == "hypencoder" else {}),
     }
     whole = finish(start(kind, {**values, "to": str(tmp_path / "whole")}))
     broken = {**values, "to": str(tmp_path / "broken")}
