@@ -56,7 +56,8 @@ def test_it_begins_at_the_dense_order_and_ends_above_it(trained: Train, tmp_path
     assert report.accepted, report.verdict
     gain = report.measures["nDCG@10"]
     assert gain.difference.mean > 0.05
-    assert report.curve[0] == (0, pytest.approx(gain.before.mean, abs=1e-6)), "step 0 is the first stage"
+    step, start = report.curve[0]
+    assert step == 0 and start == pytest.approx(gain.before.mean, abs=1e-6), "step 0 is the first stage"
     best = max(score for _, score in report.curve[1:])
     assert best == pytest.approx(gain.after.mean, abs=0.02), "memory and index agree"
     assert [step for step, _ in report.curve[1:]] == [7 * epoch for epoch in range(1, len(report.curve))]
