@@ -52,7 +52,7 @@ def trained(values: dict[str, Any]) -> Train:
 
 
 def test_it_begins_at_the_dense_order_and_ends_above_it(trained: Train, tmp_path: Path, base: Any) -> None:
-    report = trained(epochs=20, width=32, learning_rate=1e-2, dev_share=0.3, patience=99)
+    report = trained(epochs=20, width=32)
     assert report.accepted, report.verdict
     gain = report.measures["nDCG@10"]
     assert gain.difference.mean > 0.05
@@ -60,7 +60,7 @@ def test_it_begins_at_the_dense_order_and_ends_above_it(trained: Train, tmp_path
     assert step == 0 and start == pytest.approx(gain.before.mean, abs=1e-6), "step 0 is the first stage"
     best = max(score for _, score in report.curve[1:])
     assert best == pytest.approx(gain.after.mean, abs=0.02), "memory and index agree"
-    assert [step for step, _ in report.curve[1:]] == [7 * epoch for epoch in range(1, len(report.curve))]
+    assert [step for step, _ in report.curve[1:]] == [9 * epoch for epoch in range(1, len(report.curve))]
     card = (tmp_path / "model/README.md").read_text()
     assert "load_hypencoder" in card and "library_name: augury" in card
 
