@@ -23,7 +23,6 @@ from augury.trainers.gate import reranked_profile
 from augury.trainers.hypencoder import build, train_hypencoder
 from augury.trainers.hypencoder_config import HypencoderTraining, hypencoder_config
 from augury.trainers.ranker import Ranker
-from tests.trainers.conftest import subject_records, write_records
 
 FAST = {"batch": 16, "learning_rate": 3e-3, "epochs": 2, "precision": "float32", "device": "cpu"}
 OWN = {"reads": "own", "freeze": False, "half": False}
@@ -224,12 +223,3 @@ def test_a_frozen_encoder_has_no_place_in_checkpoints(trained: Train, tmp_path: 
     (checkpoint,) = (tmp_path / "model.training/checkpoints").glob("checkpoint-2")
     (weights,) = checkpoint.glob("weights.safetensors")
     assert not any("transformer" in name for name in read_weights(weights.parent))
-
-
-def test_teachers_scores_are_drawn_with_their_negatives(tmp_path: Path, values: dict[str, Any]) -> None:
-    write_records(Path(values["data"]), subject_records(scores=True))
-    report = train_hypencoder(
-        hypencoder_config({**values, "loss": "margin-mse", "epochs": 4, "allow_worse": True})
-    )
-    assert report is not None
-    assert max(score for _, score in report.curve[1:]) > report.curve[0][1]
