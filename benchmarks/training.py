@@ -2,6 +2,7 @@
 
 python benchmarks/training.py [ROW...] [--work training-rows] [--data ../shared/data]
     [--docs docs/training.md]
+python benchmarks/training_rerank.py ... does the same for Hypencoders, from several collections.
 
 A row mines hard negatives with its base, trains on a collection's train split, of whose queries a tenth
 chooses the best step, and measures base and result on the test split through an index. A row that is done is
@@ -27,11 +28,12 @@ from augury.trainers.gate import OneNumber, gains, index_profile, measure_model
 from augury.trainers.prepared import Dev
 from augury.trainers.records import beir_corpus, open_records
 from augury.trainers.splade import train_splade
+from augury.trainers.training import quiet
 
 MEASURE = "nDCG@10"
 MINED = slice(5, 45)
 """Ranks that hard negatives are taken from: the first ones may answer the query though nobody judged them."""
-_MARKS = ("<!-- rows of benchmarks/training.py -->", "<!-- end of rows -->")
+MARKS = ("<!-- rows of benchmarks/training.py -->", "<!-- end of rows -->")
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,9 @@ def run(name: str, data: Path, work: Path) -> tuple[TrainingReport, dict[str, Ga
         raise SystemExit(0)
     test = Dev(open_dataset(collection, split=plan.split), tuple(beir_corpus(collection)))
     measured = [
-        measure_model(plan.kind, model, test, place / f"test-{label}", MEASURE, _quiet, label).evaluation
+        measure_model(
+            index_profile(plan.kind, model), test, place / f"test-{label}", MEASURE, quiet, label
+        ).evaluation
         for label, model in (("before", config.base), ("after", report.model))
     ]
     return report, gains(*measured)
@@ -130,18 +134,14 @@ def table(done: dict[str, tuple[TrainingReport, dict[str, Gain]]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def write_table(docs: Path, text: str) -> None:
+def write_table(docs: Path, text: str, marks: tuple[str, str] = MARKS) -> None:
     """Put the table between the marks. Raises ``SourceError`` where the file has none."""
     page = docs.read_text(encoding="utf-8")
-    start, end = _MARKS
+    start, end = marks
     if start not in page or end not in page:
         raise SourceError(f"{docs} has no place for the table", f"Write the lines {start} and {end} there")
     head, tail = page.split(start)[0], page.split(end)[1]
     docs.write_text(f"{head}{start}\n\n{text}\n{end}{tail}", encoding="utf-8")
-
-
-def _quiet(stage: str, done: int, total: int) -> None:
-    """No bar: a row takes long, and its output may be a log."""
 
 
 def main() -> None:

@@ -47,13 +47,6 @@ common_options = together(
     click.option("--max-steps", type=_POSITIVE, help="Instead of epochs."),
     click.option("--batch", type=_POSITIVE, help="Queries of a step on one device  [default: 32]"),
     click.option("--accumulate", type=_POSITIVE, help="Batches of a step  [default: 1]"),
-    click.option("--mini-batch", type=click.IntRange(0), help="Texts at once in the network (GradCache)."),
-    click.option(
-        "--lr",
-        "learning_rate",
-        type=click.FloatRange(0, min_open=True),
-        help="Learning rate  [default: 2e-5]",
-    ),
     click.option("--temperature", type=click.FloatRange(0, min_open=True), help="Scores are divided by it."),
     click.option("--max-tokens", type=click.IntRange(8), help="Tokens read of a text  [default: the base's]"),
     click.option("--evaluate-every", type=_POSITIVE, metavar="STEPS", help="[default: each epoch]"),
@@ -76,6 +69,21 @@ common_options = together(
     click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
 )
 """What every trainer is told; see ``TrainingConfig``."""
+
+
+def _rate(default: str) -> Callable[[Any], Any]:
+    return click.option(
+        "--lr",
+        "learning_rate",
+        type=click.FloatRange(0, min_open=True),
+        help=f"Learning rate  [default: {default}]",
+    )
+
+
+_encoder_options = together(
+    click.option("--mini-batch", type=click.IntRange(0), help="Texts at once in the network (GradCache)."),
+    _rate("2e-5"),
+)
 
 
 @click.group()
@@ -107,6 +115,7 @@ def train() -> None:
 @click.option("--query-weight", type=_FRACTION, help="The query's share of that mean  [default: 0.5]")
 @click.option("--query-prompt", help="Put before each query, here and in search.")
 @click.option("--document-prompt", help="Put before each document, here and in ingest.")
+@_encoder_options
 @common_options
 @json_option
 def dense(file: Path | None, preset: str | None, quiet: bool, as_json: bool, **options: Any) -> None:
@@ -142,6 +151,7 @@ def dense(file: Path | None, preset: str | None, quiet: bool, as_json: bool, **o
 @click.option("--flops-document", type=click.FloatRange(0), help="Weight of the documents'  [default: 0.003]")
 @click.option("--ramp", type=click.FloatRange(0, 1, min_open=True), help="Share of steps they grow over.")
 @click.option("--max-active", type=_POSITIVE, help="Most terms of a document on average  [default: 1000]")
+@_encoder_options
 @common_options
 @json_option
 def splade(file: Path | None, preset: str | None, quiet: bool, as_json: bool, **options: Any) -> None:
@@ -189,6 +199,101 @@ def prune(quiet: bool, as_json: bool, **options: Any) -> None:
 
     with _stages(quiet=quiet or as_json) as told:
         _end(prune_splade(prune_config(_given(options)), told), as_json)
+
+
+@train.command(short_help="Train a Hypencoder, which reranks.")
+@click.argument("data", required=False)
+@click.option(
+    "--preset",
+    type=click.Choice(
+        [
+            "minilm",
+            "published",
+            "tas-b-freeze",
+            "tas-b",
+            "contriever-freeze",
+            "contriever",
+            "retromae-freeze",
+            "retromae",
+            "hard",
+        ]
+    ),
+    help="A known recipe.",
+)
+@click.option(
+    "--qnet",
+    type=click.Choice(["corrected-dot", "published"]),
+    help="The encoder's similarity and a correction that begins at 0, or the published one from scratch "
+    "(corrected-dot if not given).",
+)
+@click.option(
+    "--layers", type=click.IntRange(0, 16), help="Hidden blocks of the q-net (1 if not given); 0: linear."
+)
+@click.option(
+    "--width", type=_POSITIVE, help="Of each block (128; of the published q-net the base's, if not given)."
+)
+@click.option("--head", metavar="MODEL", help="A Hypencoder whose hyper-head is taken to begin with.")
+@click.option(
+    "--freeze/--no-freeze",
+    default=None,
+    help="Leave the encoder as it is; texts are then encoded once  [default: freeze]",
+)
+@click.option(
+    "--reads",
+    type=click.Choice(["dense", "own"]),
+    help="What q-nets read: the index's dense vectors, or their own  [default: dense]",
+)
+@click.option("--pooling", type=click.Choice(["cls", "mean"]), help="Of the published q-net's own vectors.")
+@click.option(
+    "--first-stage", metavar="MODEL", help="With --reads own: the dense model whose hits are reranked."
+)
+@click.option("--rerank-depth", type=_POSITIVE, help="Hits scored again in evaluations  [default: 100]")
+@click.option(
+    "--rerank-weight",
+    type=click.FloatRange(0, 1, min_open=True),
+    help="The reranker's share of the final score  [default: 1]",
+)
+@click.option(
+    "--loss",
+    type=click.Choice(["contrastive", "margin-mse", "both"]),
+    help="The last two need a teacher's scores  [default: contrastive]",
+)
+@click.option(
+    "--margin-weight", type=click.FloatRange(0, min_open=True), help="Of margin-MSE in the sum  [default: 1]"
+)
+@click.option(
+    "--contrastive-weight",
+    type=click.FloatRange(0, min_open=True),
+    help="Of the cross-entropy  [default: 1]",
+)
+@click.option(
+    "--in-batch",
+    type=click.Choice(["all", "positives"]),
+    help="Which documents of other queries are negatives  [default: all]",
+)
+@click.option("--near", type=click.FloatRange(0), help="Weight of keeping near the similarity  [default: 0]")
+@click.option("--dropout", type=click.FloatRange(0, 1, max_open=True), help="Inside the q-net  [default: 0]")
+@click.option("--max-query-tokens", type=click.IntRange(8), help="As --max-tokens, of queries.")
+@click.option("--half/--no-half", default=None, help="Write float16  [default: half]")
+@_rate("1e-3")
+@common_options
+@json_option
+def hypencoder(file: Path | None, preset: str | None, quiet: bool, as_json: bool, **options: Any) -> None:
+    """Train a network that reranks: each query becomes a q-net, which scores stored vectors.
+
+    \b
+    augury train hypencoder records.jsonl --to my-reranker --preset minilm
+    augury train hypencoder scifact:train --dev scifact:test --to my-reranker --layers 2 --width 384
+    augury train hypencoder records.jsonl --to my-reranker --base my-first-reranker
+    augury train hypencoder records.jsonl --to my-reranker --preset published
+    augury search my-index "a query" --hypencoder my-reranker
+    """
+    from ..trainers.hypencoder import train_hypencoder
+    from ..trainers.hypencoder_config import hypencoder_config
+
+    config = hypencoder_config(_given(options), file=file, preset=preset or "")
+    with _stages(quiet=quiet or as_json) as told:
+        _end(train_hypencoder(config, told), as_json)
 
 
 def _given(options: dict[str, Any]) -> dict[str, Any]:
@@ -243,6 +348,9 @@ def _show(report: TrainingReport) -> None:
     for when, terms in report.active_terms.items():
         out.print(f"Active terms {when}: {terms.queries:.0f} in queries, {terms.documents:.0f} in documents")
     out.print(f"Steps: {report.steps}; the best model is of step {report.best_step}; {report.seconds:.0f} s")
+    if len(report.curve) > 1:
+        curve = ", ".join(f"{score:.3f} ({step})" for step, score in report.curve)
+        out.print(f"Score by step: {curve}")
     for note in report.notes:
         out.print(plain(note))
     out.print(plain(report.verdict))

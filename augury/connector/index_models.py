@@ -86,7 +86,7 @@ class IndexModels:
 
     @cached_property
     def hypencoder(self) -> VectorReranker:
-        """The Hypencoder. Raises ``ModelError`` if its q-nets read another width than the vectors have."""
+        """The Hypencoder. Raises ``ModelError`` if its q-nets were made for other vectors."""
         profile = self._profile()
         wanted = profile.hypencoder
         if wanted is None:
@@ -105,6 +105,15 @@ class IndexModels:
                 f"have {width}",
                 "Use a Hypencoder that was made for these vectors",
             )
+        made_for = getattr(model, "base_revision", "")  # a user's own model need not say
+        if wanted.reads == "dense" and made_for:
+            stored = profile.dense.revision or self.dense.revision
+            if made_for != stored:
+                raise ModelError(
+                    f"{model.name} was made for vectors of revision {made_for[:12]} of its base, and those "
+                    f"of {self._where} are of {profile.dense.model}, revision {stored[:12]}",
+                    "Use a Hypencoder that was made for these vectors",
+                )
         return model
 
     @cached_property

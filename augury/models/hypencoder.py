@@ -56,8 +56,19 @@ def load_hypencoder(
     refuse_other_kind(name, "hypencoder")
     found = resolve(name)
     device = pick_device(device)
-    network = load_network(found.path).to(device, pick_dtype(device, dtype))
+    network = placed(load_network(found.path), device, pick_dtype(device, dtype))
     return Hypencoder(network, name=name, revision=found.revision, max_tokens_per_batch=max_tokens_per_batch)
+
+
+def placed(network: HypencoderNetwork, device: str, dtype: torch.dtype) -> HypencoderNetwork:
+    """On a device, in a dtype; but a similarity with a correction needs more digits than bfloat16 has."""
+    if not network.query_encoder.given:
+        return network.to(device, dtype)
+    network.to(device)
+    for encoder in (network.query_encoder, network.passage_encoder):
+        transformer: torch.nn.Module = encoder.transformer
+        transformer.to(dtype)
+    return network
 
 
 class Hypencoder:
@@ -73,6 +84,7 @@ class Hypencoder:
         self.name = name
         self.revision = revision
         self.dim = network.dim
+        self.base_revision = network.config.base_revision
         self.network = network.eval()
         self._tokenizer = network.tokenizer
         self._max_tokens = max_tokens_per_batch
@@ -87,10 +99,9 @@ class Hypencoder:
             ModelError: the memory does not hold the work on one text.
         """
         vectors = np.empty((len(texts), self.dim), np.float32)
-        limit = self._limit(self.network.config.max_passage_tokens)
         with self._lock, torch.inference_mode():
             for start in range(0, len(texts), WINDOW):
-                ids = self._tokens(texts[start : start + WINDOW], limit)
+                ids = self.passage_tokens(texts[start : start + WINDOW])
                 run = partial(self._passages, ids)
                 for rows in token_batches([len(own) for own in ids], self._max_tokens, len(ids)):
                     for part, output in halving(run, rows):
@@ -110,7 +121,7 @@ class Hypencoder:
                 self._check_width(own)
         scores = [np.empty(len(own), np.float32) for own in candidates]
         with self._lock, torch.inference_mode():
-            ids = self._tokens(queries, self._limit(self.network.config.max_query_tokens))
+            ids = self.query_tokens(queries)
             # Lists of one length, and among them queries of one length, come to lie together.
             order = sorted(range(len(queries)), key=lambda place: (-len(candidates[place]), -len(ids[place])))
             asked = [place for place in order if len(candidates[place])]
@@ -131,7 +142,7 @@ class Hypencoder:
         self._check_width(items)
         scores = np.empty((len(queries), len(items)), np.float32)
         with self._lock, torch.inference_mode():
-            ids = self._tokens(queries, self._limit(self.network.config.max_query_tokens))
+            ids = self.query_tokens(queries)
             order = sorted(range(len(queries)), key=lambda place: -len(ids[place]))
             for batch in self._batches(order):
                 for part, output in halving(partial(self._shared_scores, ids, items), batch):
@@ -195,11 +206,43 @@ class Hypencoder:
     def _passages(self, ids: list[list[int]], part: list[int]) -> Tensor:
         return self.network.passage_vectors(*self._padded([ids[place] for place in part]))
 
-    def _tokens(self, texts: Sequence[str], limit: int) -> list[list[int]]:
+    def query_states(self, ids: Sequence[list[int]]) -> Iterator[tuple[int, FloatArray, FloatArray]]:
+        """What a frozen encoder makes of queries: each one's place, token states and vector.
+
+        Args:
+            ids: as ``query_tokens`` gives them.
+
+        Yields:
+            places in any order, ``(tokens, width)`` and ``(width,)``.
+        """
+
+        def run(part: list[int]) -> tuple[FloatArray, FloatArray]:
+            encoder = self.network.query_encoder
+            tokens, mask = self._padded([ids[place] for place in part])
+            states = encoder.states(tokens, mask)
+            return _numpy(states), _numpy(encoder.vectors(states, mask))
+
+        with self._lock, torch.inference_mode():
+            for rows in token_batches([len(own) for own in ids], self._max_tokens, max(1, len(ids))):
+                for part, (states, vectors) in halving(run, rows):
+                    for place, state, vector in zip(part, states, vectors, strict=True):
+                        yield place, state[: len(ids[place])], vector
+
+    def passage_tokens(self, texts: Sequence[str]) -> list[list[int]]:
+        """Token ids of each passage."""
+        config = self.network.config
+        return self._tokens(texts, self._limit(config.max_passage_tokens), config.passage_prompt)
+
+    def query_tokens(self, queries: Sequence[str]) -> list[list[int]]:
+        """Token ids of each query as the q-nets are made of them."""
+        config = self.network.config
+        return self._tokens(queries, self._limit(config.max_query_tokens), config.query_prompt)
+
+    def _tokens(self, texts: Sequence[str], limit: int, prompt: str) -> list[list[int]]:
         if not texts:
             return []
         encoded = self._tokenizer(
-            list(texts),
+            [prompt + text for text in texts],
             truncation=True,
             max_length=limit,
             return_attention_mask=False,
@@ -214,13 +257,7 @@ class Hypencoder:
         return min(tokens, self._tokenizer.model_max_length, positions or tokens)
 
     def _padded(self, ids: list[list[int]]) -> tuple[Tensor, Tensor]:
-        """Token ids and mask, (texts, tokens), as wide as the longest text."""
-        width = max([1, *map(len, ids)])
-        tokens = torch.full((len(ids), width), self._tokenizer.pad_token_id or 0)
-        mask = torch.zeros_like(tokens)
-        for row, own in enumerate(ids):
-            tokens[row, : len(own)] = torch.tensor(own)
-            mask[row, : len(own)] = 1
+        tokens, mask = padded(ids, self._tokenizer.pad_token_id or 0)
         return tokens.to(self._device), mask.to(self._device)
 
     @property
@@ -247,6 +284,17 @@ class Hypencoder:
                 "Try dtype float32 (AUGURY_DTYPE=float32); if it stays so, the weights are damaged",
                 positions=positions,
             )
+
+
+def padded(ids: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:
+    """Token ids and mask, (texts, tokens), as wide as the longest text."""
+    width = max([1, *map(len, ids)])
+    tokens = torch.full((len(ids), width), filler)
+    mask = torch.zeros_like(tokens)
+    for row, own in enumerate(ids):
+        tokens[row, : len(own)] = torch.tensor(own)
+        mask[row, : len(own)] = 1
+    return tokens, mask
 
 
 def _numpy(tensor: Tensor) -> FloatArray:

@@ -47,6 +47,9 @@ class HypencoderConfig:
         pooling: how passage tokens become one vector: the first of them, or their mean.
         shared: whether queries and passages go through one and the same transformer.
         base_config: the base's own configuration, or None where it has to be looked up.
+        normalised: whether vectors are cut to length 1, as those of a dense index are.
+        query_prompt, passage_prompt: put before texts.
+        base_revision: of the base whose weights are read beside these; empty where the folder has them all.
         published: the other values of the file, which are kept as they are.
     """
 
@@ -59,6 +62,10 @@ class HypencoderConfig:
     max_query_tokens: int = MAX_QUERY_TOKENS
     max_passage_tokens: int = MAX_PASSAGE_TOKENS
     base_config: Mapping[str, Any] | None = None
+    normalised: bool = False
+    query_prompt: str = ""
+    passage_prompt: str = ""
+    base_revision: str = ""
     published: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -82,6 +89,10 @@ class HypencoderConfig:
                 max_query_tokens=int(values.get("max_query_tokens", MAX_QUERY_TOKENS)),
                 max_passage_tokens=int(values.get("max_passage_tokens", MAX_PASSAGE_TOKENS)),
                 base_config=values.get("base_config"),
+                normalised=bool(passage.get("normalised", False)),
+                query_prompt=str(query.get("prompt", "")),
+                passage_prompt=str(passage.get("prompt", "")),
+                base_revision=str(values.get("base_revision", "")),
                 published=values,
             )
         except FileNotFoundError as error:
@@ -107,18 +118,26 @@ class HypencoderConfig:
         """The content of config.json."""
         base = {"model_name_or_path": self.base, "freeze_transformer": False}
         own_query = {"base_encoder_output_dim": self.width, "converter_kwargs": dict(self.qnet_kwargs)}
+        own_passage: dict[str, Any] = {"pooling_type": self.pooling}
         if self.qnet != DEFAULT_QNET:
             own_query["qnet"] = self.qnet
+        if self.normalised:
+            own_passage["normalised"] = True
+        for own, prompt in ((own_query, self.query_prompt), (own_passage, self.passage_prompt)):
+            if prompt:
+                own["prompt"] = prompt
+        given = {name: value for name, value in self.published.items() if name != "base_revision"}
         query = base | {"embedding_representation": None} | self.published.get("query_encoder_kwargs", {})
         passage = base | self.published.get("passage_encoder_kwargs", {})
-        return dict(self.published) | {
+        found = given | {
             "query_encoder_kwargs": query | own_query,
-            "passage_encoder_kwargs": passage | {"pooling_type": self.pooling},
+            "passage_encoder_kwargs": passage | own_passage,
             "shared_encoder": self.shared,
             "max_query_tokens": self.max_query_tokens,
             "max_passage_tokens": self.max_passage_tokens,
             "base_config": self.base_config,
         }
+        return found | ({"base_revision": self.base_revision} if self.base_revision else {})
 
 
 def read_base_config(folder: Path, config: HypencoderConfig) -> PretrainedConfig:
@@ -203,9 +222,15 @@ def read_weights(folder: Path) -> dict[str, Tensor]:
 
 
 def write_folder(
-    folder: Path, config: HypencoderConfig, weights: Mapping[str, Tensor], tokenizer: PreTrainedTokenizerBase
+    folder: Path,
+    config: HypencoderConfig,
+    weights: Mapping[str, Tensor],
+    tokenizer: PreTrainedTokenizerBase | None,
 ) -> None:
     """Write a Hypencoder's folder; it appears whole, in the place of an older Hypencoder if one is there.
+
+    Args:
+        tokenizer: None where it is the base's, which the folder does not replace.
 
     Raises:
         ModelError: something else is there, or another process is writing it.
@@ -218,7 +243,9 @@ def write_folder(
 
     def fill(scratch: Path) -> Path:
         whole = scratch / folder.name
-        tokenizer.save_pretrained(whole)
+        whole.mkdir()
+        if tokenizer is not None:
+            tokenizer.save_pretrained(whole)
         # safetensors holds no tensor twice: the copies are those of a transformer that both sides share.
         apart = {name: tensor.detach().cpu().clone() for name, tensor in weights.items()}
         save_file(apart, whole / WEIGHTS_FILE, metadata={"format": "pt"})

@@ -18,6 +18,17 @@ from torch.nn import functional as F
 from .qnet import Shapes, layer_norm
 
 QUERY_EMBEDDING_STD = 10.0
+GROUPS = (
+    "hyper_base_matrices",
+    "hyper_base_vectors",
+    "weight_query_embeddings",
+    "bias_query_embeddings",
+    "weight_hyper_projection",
+    "bias_hyper_projection",
+    "key_projections",
+    "value_projections",
+)
+"""What the parameters of a hyper-head are called, as published."""
 
 
 class HyperHead(nn.Module):
@@ -60,6 +71,12 @@ class HyperHead(nn.Module):
                 nn.init.zeros_(linear.get_parameter("bias"))
         for embedding in self.bias_query_embeddings:
             nn.init.normal_(embedding, std=QUERY_EMBEDDING_STD)
+
+    @torch.no_grad()
+    def silence_last(self) -> None:
+        """Let the last weight of every q-net be 0 until it is trained."""
+        nn.init.zeros_(self.hyper_base_matrices[-1])
+        nn.init.zeros_(self.weight_hyper_projection[-1].get_parameter("weight"))
 
     def forward(self, states: Tensor, attention_mask: Tensor) -> tuple[list[Tensor], list[Tensor]]:
         """Weights and biases of one q-net per query.

@@ -34,6 +34,7 @@ from torch.nn import functional as F
 from ..errors import ModelError
 
 DEFAULT_QNET = "repeated_dense_block"
+CORRECTED_DOT = "corrected_dot"
 CPU_BLOCK_PER_THREAD = 1024 * 1024
 """Numbers of a layer's output that are worked on at once, for each thread: 4 MiB of float32, which stay in
 the last cache while bias, activation, normalisation and residual pass over them. Measured on two cores of 1
@@ -79,6 +80,11 @@ class QNet(Protocol):
             (queries, items), in the dtype of the items.
         """
         ...
+
+
+def takes_query_vector(qnet: QNet) -> bool:
+    """Whether the first weight, (dim, 1), is the query's own vector, which no hyper-head makes."""
+    return bool(getattr(qnet, "takes_query_vector", False))
 
 
 _FACTORIES: dict[str, Callable[..., QNet]] = {}
@@ -267,5 +273,43 @@ class Quadratic:
         return scores[..., 0]
 
 
+class CorrectedDot:
+    """``CorrectedDot(384, hidden=[128])``: the encoder's own similarity and a learned correction of it.
+
+    The score of x is q.x + c(x) / sqrt(n): q is the query's vector, c a ``RepeatedDenseBlock`` whose last
+    hidden block has n numbers. The hyper-head begins with c = 0, so that before training the order is that
+    of the dense vectors, and training starts there instead of from nothing.
+
+    Args:
+        dim: width of the items.
+        hidden: width of each hidden block; none leaves a linear correction.
+        dropout: share of a block's input that training drops.
+    """
+
+    takes_query_vector = True
+
+    def __init__(self, dim: int, hidden: Sequence[int] = (128,), dropout: float = 0.0) -> None:
+        self._correction = RepeatedDenseBlock([dim, *hidden, 1], do_dropout=dropout > 0, dropout_prob=dropout)
+        self._scale = [dim, *hidden][-1] ** -0.5
+        self.dim = dim
+        self.weight_shapes: Shapes = ((dim, 1), *self._correction.weight_shapes)
+        self.bias_shapes = self._correction.bias_shapes
+
+    def __call__(
+        self, weights: Sequence[Tensor], biases: Sequence[Tensor], items: Tensor, *, training: bool = False
+    ) -> Tensor:
+        """As ``QNet``; the first of the weights is the query's vector."""
+        dot = self.similarity(weights, items)
+        correction: Tensor = self._correction(weights[1:], biases, items, training=training)
+        scores: Tensor = dot + self._scale * correction
+        return scores
+
+    def similarity(self, weights: Sequence[Tensor], items: Tensor) -> Tensor:
+        """The score without its correction, (queries, items)."""
+        scores: Tensor = items @ weights[0]  # (queries, items, 1)
+        return scores[..., 0]
+
+
 register_qnet(DEFAULT_QNET, RepeatedDenseBlock)
+register_qnet(CORRECTED_DOT, CorrectedDot)
 register_qnet("quadratic", Quadratic)

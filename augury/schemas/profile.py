@@ -20,6 +20,7 @@ from .storage import StorageProfile
 BranchName = Literal["scenarios", "dense", "sparse"]
 FusionKind = Literal["rrf", "dbsf", "weighted"]
 RerankKind = Literal["hypencoder", "cross-encoder"]
+Reads = Literal["own", "dense"]
 PoolKind = Literal["max", "soft"]
 """How a passage's scenarios become one score: the best one's, or a soft maximum of all."""
 
@@ -67,7 +68,7 @@ class HypencoderProfile(_Part):
     model: str
     revision: str = ""
     dim: int = 0
-    reads: Literal["own", "dense"] = "own"
+    reads: Reads = "own"
 
 
 class ChunkProfile(_Part):

@@ -11,7 +11,7 @@ from .evaluation import Difference, Mean
 
 REPORT_FILE = "augury_training.json"
 """Lies in the model's folder. It is no part of the model, and its revision does not cover it."""
-TrainedKind = Literal["dense", "sparse"]
+TrainedKind = Literal["dense", "sparse", "hypencoder"]
 
 
 class _Part(BaseModel):
@@ -50,6 +50,7 @@ class TrainingReport(_Part):
         verdict: why, in a sentence.
         data_sha256: over every record that was read.
         active_terms: of a sparse model, before and after.
+        curve: each evaluated step with its score.
         config: every choice, as ``--config`` reads it.
         notes: what may not be as it was meant.
     """
@@ -68,6 +69,7 @@ class TrainingReport(_Part):
     counts: TrainingCounts
     steps: int
     best_step: int
+    curve: tuple[tuple[int, float], ...] = ()
     seconds: float
     licence: str
     config: dict[str, Any]

@@ -6,8 +6,17 @@ import json
 
 from ..schemas.training_report import TrainingReport
 
-_TAGS = {"dense": "sentence-similarity", "sparse": "feature-extraction"}
-_LOADS = {"dense": "SentenceTransformer", "sparse": "SparseEncoder"}
+_TAGS = {"dense": "sentence-similarity", "sparse": "feature-extraction", "hypencoder": "text-ranking"}
+_LIBRARIES = {
+    "dense": "sentence-transformers",
+    "sparse": "sentence-transformers",
+    "hypencoder": "augury",
+}
+_LOADS = {
+    "dense": "from sentence_transformers import SentenceTransformer\n\nmodel = SentenceTransformer({name})",
+    "sparse": "from sentence_transformers import SparseEncoder\n\nmodel = SparseEncoder({name})",
+    "hypencoder": "from augury.models.hypencoder import load_hypencoder\n\nmodel = load_hypencoder({name})",
+}
 
 
 def model_card(report: TrainingReport) -> str:
@@ -26,7 +35,7 @@ def model_card(report: TrainingReport) -> str:
     return f"""---
 license: {json.dumps(report.licence or "unknown")}
 base_model: {json.dumps(report.base)}
-library_name: sentence-transformers
+library_name: {_LIBRARIES[report.kind]}
 pipeline_tag: {_TAGS[report.kind]}
 ---
 
@@ -51,8 +60,6 @@ On {report.dev}, {report.counts.dev_queries} queries among {report.counts.dev_do
 The recipe is in `recipe.toml`, and everything that was measured in `augury_training.json`.
 
 ```python
-from sentence_transformers import {_LOADS[report.kind]}
-
-model = {_LOADS[report.kind]}("{name}")
+{_LOADS[report.kind].format(name=json.dumps(name))}
 ```
 """

@@ -13,11 +13,11 @@ from sentence_transformers.sparse_encoder import SparseEncoderTrainer
 
 from .workplace import no_room
 
-_WEIGHTS = "weights.safetensors"
+WEIGHTS = "weights.safetensors"
 
 
-class _Checkpoints:
-    """Mixed into a trainer of sentence-transformers."""
+class Checkpoints:
+    """Mixed into a trainer of transformers or sentence-transformers."""
 
     args: Any
     model: Any
@@ -42,10 +42,10 @@ class _Checkpoints:
         """
         folder = Path(output_dir or self.args.output_dir)
         folder.mkdir(parents=True, exist_ok=True)
-        save_model(self.model, str(folder / _WEIGHTS))
+        save_model(self.model, str(folder / WEIGHTS))
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        load_model(self.model if model is None else model, str(Path(resume_from_checkpoint) / _WEIGHTS))
+        load_model(self.model if model is None else model, str(Path(resume_from_checkpoint) / WEIGHTS))
 
     def _load_best_model(self) -> None:
         """The library only logs a failure here, and would leave the last model as the best one."""
@@ -55,9 +55,9 @@ class _Checkpoints:
         """None: the card is Augury's own, and the library's asks a hub."""
 
 
-class DenseTrainer(_Checkpoints, SentenceTransformerTrainer):
+class DenseTrainer(Checkpoints, SentenceTransformerTrainer):
     """SentenceTransformerTrainer with whole checkpoints."""
 
 
-class SparseTrainer(_Checkpoints, SparseEncoderTrainer):
+class SparseTrainer(Checkpoints, SparseEncoderTrainer):
     """SparseEncoderTrainer with whole checkpoints."""

@@ -174,20 +174,20 @@ Config = TypeVar("Config", bound=TrainingConfig)
 
 def dense_config(given: Mapping[str, Any], *, file: Path | None = None, preset: str = "") -> DenseConfig:
     """``dense_config({"data": "records.jsonl", "to": "my-model"}, preset="minilm")``."""
-    return _merged(DenseConfig, given, file, preset, DENSE_PRESETS)
+    return merged(DenseConfig, given, file, preset, DENSE_PRESETS)
 
 
 def splade_config(given: Mapping[str, Any], *, file: Path | None = None, preset: str = "") -> SpladeConfig:
     """``splade_config({"data": "records.jsonl", "to": "my-splade"})``."""
-    return _merged(SpladeConfig, given, file, preset, SPLADE_PRESETS)
+    return merged(SpladeConfig, given, file, preset, SPLADE_PRESETS)
 
 
 def prune_config(given: Mapping[str, Any], *, file: Path | None = None) -> PruneConfig:
     """``prune_config({"data": "scifact", "to": "small", "terms": 8000})``."""
-    return _merged(PruneConfig, given, file, "", {})
+    return merged(PruneConfig, given, file, "", {})
 
 
-def _merged(
+def merged(
     kind: type[Config],
     given: Mapping[str, Any],
     file: Path | None,

@@ -6,16 +6,17 @@ from dataclasses import dataclass, field
 
 from sentence_transformers import SentenceTransformer, SentenceTransformerTrainingArguments
 
+from ..schemas.profile import Profile
 from ..schemas.training_report import TrainedKind, TrainingReport
 from .checkpoints import DenseTrainer
 from .config import DenseConfig
 from .exact import ExactRetrieval
 from .fitting import Fitted, fit, precision_of
-from .gate import Progress
+from .gate import Progress, index_profile
 from .losses import dense_loss
 from .prepared import Prepared, prepare
 from .towers import build, merged
-from .training import quiet, save_model, train
+from .training import pretrained, quiet, save_model, train
 from .workplace import Workplace
 
 
@@ -49,13 +50,13 @@ class _Dense:
     def revision(self) -> str:
         return self._model()[1]
 
-    def base(self, place: Workplace) -> str:
+    def profiles(self, place: Workplace) -> tuple[Profile, Profile]:
         """Two bases are one model only once they are put together."""
-        if not self.config.document_base:
-            return self.config.base
-        together = place.work / "base"
-        save_model(build(self.config)[0], together)
-        return str(together)
+        base = self.config.base
+        if self.config.document_base:
+            base = str(place.work / "base")
+            save_model(pretrained(build(self.config)[0]), place.work / "base")
+        return index_profile("dense", base), index_profile("dense", str(place.model))
 
     def fit(self, prepared: Prepared, place: Workplace, progress: Progress) -> Fitted:
         config = self.config
@@ -73,7 +74,7 @@ class _Dense:
             progress,
             prompts=model.prompts,
         )
-        save_model(merged(model, config), place.model)
+        save_model(pretrained(merged(model, config)), place.model)
         return fitted
 
     def _model(self) -> tuple[SentenceTransformer, str]:

@@ -1,4 +1,7 @@
-"""One run of a sentence-transformers trainer: ``fit(...)``, which goes on from the last whole checkpoint."""
+"""One run of a trainer: ``fit(...)`` for those of sentence-transformers, or ``run(trainer, ...)`` for any.
+
+It goes on from the last whole checkpoint.
+"""
 
 from __future__ import annotations
 
@@ -28,10 +31,14 @@ KEPT = 1
 
 @dataclass(frozen=True)
 class Fitted:
-    """``Fitted(steps, best_step)``: how far a run went, and which step's model was the best."""
+    """``Fitted(steps, best_step)``: how far a run went, and which step's model was the best.
+
+    ``curve`` has the score of each evaluated step.
+    """
 
     steps: int
     best_step: int
+    curve: tuple[tuple[int, float], ...] = ()
 
 
 def require_training() -> None:
@@ -86,7 +93,7 @@ def fit(
     *,
     prompts: Mapping[str, str | None],
     callbacks: Sequence[TrainerCallback] = (),
-    **arguments: Any,
+    **more: Any,
 ) -> Fitted:
     """``fit(DenseTrainer, SentenceTransformerTrainingArguments, model, loss, ...)``: train ``model``.
 
@@ -95,15 +102,37 @@ def fit(
     Args:
         trainer_kind, arguments_kind: of sentence-transformers.
         prompts: what goes before queries (``query``) and documents (``document``).
-        arguments: further ones for ``arguments_kind``.
+        more: further ones for ``arguments_kind``.
     """
     from datasets import Dataset
 
     table = columns(prepared.rows)
     texts = [name for name in table if name != LABEL]
+    made = arguments(
+        arguments_kind,
+        config,
+        place,
+        batch_sampler=partial(NoFalseNegatives, rows=prepared.rows),
+        router_mapping=routes(texts),
+        prompts={name: prompts[route] for name, route in routes(texts).items() if prompts.get(route)},
+        **more,
+    )
+    trainer = trainer_kind(
+        model=model,
+        args=made,
+        train_dataset=Dataset.from_dict(table),
+        loss=loss,
+        evaluator=evaluator,
+        callbacks=list(callbacks),
+    )
+    return run(trainer, config, place, progress)
+
+
+def arguments(kind: type[Any], config: TrainingConfig, place: Workplace, **more: Any) -> Any:
+    """``arguments(TrainingArguments, config, place)``: what a config asks of a trainer of transformers."""
     precision = precision_of(config)
     every = "steps" if config.evaluate_every else "epoch"
-    made = arguments_kind(
+    return kind(
         output_dir=str(place.checkpoints),
         num_train_epochs=config.epochs,
         max_steps=config.max_steps or -1,
@@ -127,27 +156,24 @@ def fit(
         metric_for_best_model="eval_score",
         greater_is_better=True,
         restore_callback_states_from_checkpoint=True,
-        batch_sampler=partial(NoFalseNegatives, rows=prepared.rows),
-        router_mapping=routes(texts),
-        prompts={name: prompts[route] for name, route in routes(texts).items() if prompts.get(route)},
         logging_steps=10,
         report_to=_loggers(config, place),
         disable_tqdm=True,
         dataloader_pin_memory=pick_device(config.device).startswith("cuda"),
-        **arguments,
+        **more,
     )
-    trainer = trainer_kind(
-        model=model,
-        args=made,
-        train_dataset=Dataset.from_dict(table),
-        loss=loss,
-        evaluator=evaluator,
-        callbacks=[_Told(progress), EarlyStoppingCallback(config.patience), *callbacks],
-    )
+
+
+def run(trainer: Any, config: TrainingConfig, place: Workplace, progress: Progress) -> Fitted:
+    """Train from the last whole checkpoint, or from the start, to the best of the evaluated steps."""
+    for callback in (_Told(progress), EarlyStoppingCallback(config.patience)):
+        trainer.add_callback(callback)
     trainer.remove_callback(PrinterCallback)  # the command line draws progress; a library prints nothing
     checkpoint = place.last_checkpoint()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
-    return Fitted(trainer.state.global_step, trainer.state.best_global_step or trainer.state.global_step)
+    state = trainer.state
+    curve = {entry["step"]: entry["eval_score"] for entry in state.log_history if "eval_score" in entry}
+    return Fitted(state.global_step, state.best_global_step or state.global_step, tuple(curve.items()))
 
 
 def routes(names: Sequence[str]) -> dict[str, str]:

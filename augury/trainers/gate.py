@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
@@ -20,8 +21,17 @@ from ..models.encoder import SparseEncoder
 from ..models.sparse import load_sparse
 from ..schemas.evaluation import Difference, Evaluation
 from ..schemas.points import FloatArray, SparseVector
-from ..schemas.profile import ChunkProfile, DenseProfile, Profile, SearchProfile, SparseProfile
-from ..schemas.training_report import ActiveTerms, Gain, TrainedKind
+from ..schemas.profile import (
+    ChunkProfile,
+    DenseProfile,
+    HypencoderProfile,
+    Profile,
+    Reads,
+    RerankProfile,
+    SearchProfile,
+    SparseProfile,
+)
+from ..schemas.training_report import ActiveTerms, Gain
 from .prepared import Dev
 
 SECOND = "R@100"
@@ -47,18 +57,18 @@ class Verdict:
 
 
 def measure_model(
-    kind: TrainedKind, model: str, dev: Dev, where: Path, measure: str, progress: Progress, label: str
+    profile: Profile, dev: Dev, where: Path, measure: str, progress: Progress, label: str
 ) -> Measured:
-    """``measure_model("dense", "starter:minilm", dev, Path("index"), "nDCG@10", progress, "before")``.
+    """``measure_model(index_profile("dense", name), dev, Path("index"), "nDCG@10", progress, "before")``.
 
-    The index at ``where`` is made, or completed where a run was broken off.
+    The index at ``where`` is made, or completed where a run was broken off. Where the profile names a
+    reranker, it has the last word.
     """
     counted: _Counted | None = None
-    profile = index_profile(kind, model)
-    if kind == "dense":
+    if profile.sparse is None:
         index = open_index(where, profile=profile)
     else:
-        counted = _Counted(load_sparse(model))
+        counted = _Counted(load_sparse(profile.sparse.model))
         index = open_index(where, profile=profile, dense=OneNumber(), sparse=counted)
     with index:
         total = len(dev.corpus)
@@ -70,20 +80,30 @@ def measure_model(
         found = evaluate(
             index,
             dev.dataset,
-            SearchOptions(expand="off", rerank=0),
+            SearchOptions(expand="off", rerank=None if profile.rerank.by else 0),
             list(dict.fromkeys((measure, SECOND))),
             progress=lambda done, queries: progress(f"Measuring {label}", done, queries),
         )
     return Measured(found, counted.active() if counted else None)
 
 
-def index_profile(kind: TrainedKind, model: str) -> Profile:
+def index_profile(kind: Literal["dense", "sparse"], model: str) -> Profile:
     """Of an index that is searched by this model alone, each document whole."""
     chunk = ChunkProfile(mode="none")
     if kind == "dense":
         search = SearchProfile(branches=("dense",))
         return Profile(dense=DenseProfile(model=model), sparse=None, chunk=chunk, search=search)
     return Profile(sparse=SparseProfile(model=model), chunk=chunk, search=SearchProfile(branches=("sparse",)))
+
+
+def reranked_profile(first_stage: str, model: str, reads: Reads, depth: int, weight: float) -> Profile:
+    """Of an index that is searched by a dense model, whose best hits a Hypencoder scores again."""
+    return index_profile("dense", first_stage).model_copy(
+        update={
+            "hypencoder": HypencoderProfile(model=model, reads=reads),
+            "rerank": RerankProfile(by="hypencoder", depth=depth, weight=weight),
+        }
+    )
 
 
 def gains(before: Evaluation, after: Evaluation) -> dict[str, Gain]:

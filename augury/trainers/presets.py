@@ -91,11 +91,11 @@ SPLADE_PRESETS: Mapping[str, Preset] = MappingProxyType(
         "splade-tiny": Preset(
             {
                 "base": "starter:splade-tiny",
-                "batch": 64,
+                "batch": 32,
                 "negatives": 2,
-                "epochs": 6,
-                "learning_rate": 1e-4,
-                "max_tokens": 128,
+                "epochs": 4,
+                "learning_rate": 2e-4,
+                "max_tokens": 256,
             },
             source="usual values for a model of this size; benchmarks/training.py measures them",
         ),

@@ -30,15 +30,16 @@ from torch import Tensor, nn
 from transformers import TrainerCallback, set_seed
 
 from ..models.backbone import shipped_prompt
+from ..schemas.profile import Profile
 from ..schemas.training_report import ActiveTerms, TrainedKind, TrainingReport
 from .bases import limit_tokens, open_base
 from .checkpoints import SparseTrainer
 from .config import SpladeConfig
 from .exact import ExactRetrieval, collapsed
 from .fitting import Fitted, fit, precision_of
-from .gate import Progress
+from .gate import Progress, index_profile
 from .prepared import Prepared, prepare
-from .training import quiet, save_model, train
+from .training import pretrained, quiet, save_model, train
 from .workplace import Workplace
 
 _STATIC_RATE = 1e-3
@@ -151,8 +152,8 @@ class _Splade:
     def revision(self) -> str:
         return self._model()[1]
 
-    def base(self, place: Workplace) -> str:
-        return self.config.base
+    def profiles(self, place: Workplace) -> tuple[Profile, Profile]:
+        return index_profile("sparse", self.config.base), index_profile("sparse", str(place.model))
 
     def fit(self, prepared: Prepared, place: Workplace, progress: Progress) -> Fitted:
         config = self.config
@@ -180,7 +181,7 @@ class _Splade:
             if has_static_queries(model)
             else {},
         )
-        save_model(model, place.model)
+        save_model(pretrained(model), place.model)
         return fitted
 
     def _model(self) -> tuple[SparseEncoder, str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +16,7 @@ from safetensors import SafetensorError
 from .._version import __version__
 from ..evaluation.measure import parsed
 from ..models.backbone import no_progress_bars
+from ..schemas.profile import Profile
 from ..schemas.training_report import REPORT_FILE, ActiveTerms, TrainedKind, TrainingReport
 from .bases import licence_of
 from .card import model_card
@@ -46,8 +48,8 @@ class Trained(Protocol):
         """Of the base."""
         ...
 
-    def base(self, place: Workplace) -> str:
-        """The name of the model to compare with."""
+    def profiles(self, place: Workplace) -> tuple[Profile, Profile]:
+        """Those of the indexes that are compared: of the base, and of the model in ``place.model``."""
         ...
 
     def fit(self, prepared: Prepared, place: Workplace, progress: Progress) -> Fitted:
@@ -76,8 +78,13 @@ def train(config: TrainingConfig, trained: Trained, progress: Progress) -> Train
         return found
     with place.entered(key), no_progress_bars():
         fitted, seconds = _fitted(trained, prepared, place, progress)
-        before = _measured(trained, trained.base(place), config, prepared, place, progress, "before")
-        after = _measured(trained, str(place.model), config, prepared, place, progress, "after")
+        profiles = trained.profiles(place)
+        before, after = (
+            measure_model(
+                profile, prepared.dev, place.work / f"index-{label}", config.measure, progress, label
+            )
+            for profile, label in zip(profiles, ("before", "after"), strict=True)
+        )
         report = _report(config, trained, prepared, key, fitted, seconds, before, after)
         write_whole(place.model / RECIPE_FILE, to_toml(config))
         write_whole(place.model / "README.md", model_card(report))
@@ -86,8 +93,8 @@ def train(config: TrainingConfig, trained: Trained, progress: Progress) -> Train
     return report
 
 
-def save_model(model: Any, folder: Path) -> None:
-    """The model whole in its folder, or not at all: safetensors and what goes with them.
+def save_model(write: Callable[[Path], None], folder: Path) -> None:
+    """The model whole in its folder, or not at all: ``write`` fills a folder beside it.
 
     Raises ``ModelError`` where the disk does not hold it.
     """
@@ -97,11 +104,16 @@ def save_model(model: Any, folder: Path) -> None:
     shutil.rmtree(beside, ignore_errors=True)
     shutil.rmtree(folder, ignore_errors=True)
     try:
-        model.save_pretrained(str(beside), create_model_card=False)
+        write(beside)
         beside.rename(folder)
     except (OSError, RuntimeError, SafetensorError) as error:
         shutil.rmtree(beside, ignore_errors=True)
         raise no_room(folder, error) from error
+
+
+def pretrained(model: Any) -> Callable[[Path], None]:
+    """How a model of sentence-transformers is written: safetensors and what goes with them."""
+    return lambda folder: model.save_pretrained(str(folder), create_model_card=False)
 
 
 def _fitted(
@@ -117,19 +129,6 @@ def _fitted(
     seconds = round(time.monotonic() - started, 1)
     write_whole(file, json.dumps({"fitted": asdict(fitted), "seconds": seconds}))
     return fitted, seconds
-
-
-def _measured(
-    trained: Trained,
-    model: str,
-    config: TrainingConfig,
-    prepared: Prepared,
-    place: Workplace,
-    progress: Progress,
-    label: str,
-) -> Measured:
-    where = place.work / f"index-{label}"
-    return measure_model(trained.kind, model, prepared.dev, where, config.measure, progress, label)
 
 
 def _report(
@@ -168,6 +167,7 @@ def _report(
         counts=prepared.counts,
         steps=fitted.steps,
         best_step=fitted.best_step,
+        curve=fitted.curve,
         seconds=seconds,
         licence=config.licence or licence_of(config.base),
         config=config.model_dump(mode="json"),

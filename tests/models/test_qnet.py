@@ -11,7 +11,7 @@ from torch.nn import functional as F
 import augury.models.qnet as module
 from augury.errors import ModelError
 from augury.models.hyperhead import HyperHead
-from augury.models.qnet import QNet, Quadratic, RepeatedDenseBlock, layer_norm, make_qnet
+from augury.models.qnet import CorrectedDot, QNet, Quadratic, RepeatedDenseBlock, layer_norm, make_qnet
 
 
 def drawn(qnet: QNet, queries: int) -> tuple[list[Tensor], list[Tensor]]:
@@ -174,3 +174,43 @@ def test_padding_tokens_are_not_attended_to() -> None:
     assert [tuple(bias.shape) for bias in biases] == [(2, 1, 8)]
     for all_, one in zip((*weights, *biases), (*alone_weights, *alone_biases), strict=True):
         torch.testing.assert_close(all_[:1], one, rtol=1e-4, atol=1e-5)
+
+
+@given(
+    hidden=st.lists(st.integers(1, 12), max_size=3),
+    dim=st.integers(1, 12),
+    counts=st.tuples(st.integers(1, 4), st.integers(1, 9), st.integers(1, 5)),
+    shared=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+def test_a_corrected_dot_begins_as_the_dot(
+    hidden: list[int], dim: int, counts: tuple[int, int, int], shared: bool, seed: int
+) -> None:
+    """Whatever the query: before training, scores and order are those of the vectors themselves."""
+    queries, items_count, tokens = counts
+    generator = torch.Generator().manual_seed(seed)
+    qnet = CorrectedDot(dim, hidden)
+    head = HyperHead(qnet.weight_shapes[1:], qnet.bias_shapes, 6, seed=seed)
+    head.silence_last()
+    mask = torch.ones(queries, tokens, dtype=torch.long)
+    made, biases = head(torch.randn(queries, tokens, 6, generator=generator), mask)
+    vectors = F.normalize(torch.randn(queries, dim, generator=generator), dim=-1)
+    shape = (items_count, dim) if shared else (queries, items_count, dim)
+    items = F.normalize(torch.randn(shape, generator=generator), dim=-1)
+    scores = qnet([vectors.unsqueeze(-1), *made], biases, items)
+    dots = torch.einsum("qd,id->qi" if shared else "qd,qid->qi", vectors, items)
+    torch.testing.assert_close(scores, dots, atol=1e-5, rtol=0)
+    assert torch.equal(
+        scores.argsort(dim=1, stable=True),
+        qnet.similarity([vectors.unsqueeze(-1), *made], items).argsort(dim=1, stable=True),
+    )
+
+
+def test_a_corrected_dot_learns_at_the_first_step() -> None:
+    qnet = CorrectedDot(6, [5])
+    head = HyperHead(qnet.weight_shapes[1:], qnet.bias_shapes, 6)
+    head.silence_last()
+    weights, biases = head(torch.randn(2, 3, 6), torch.ones(2, 3))
+    scores = qnet([torch.zeros(2, 6, 1), *weights], biases, torch.randn(4, 6))
+    (gradient,) = torch.autograd.grad(scores[:, 0].sum(), [head.hyper_base_matrices[-1]])
+    assert float(gradient.abs().max()) > 0

@@ -13,7 +13,15 @@ import sys
 from augury.errors import AuguryError
 from augury.trainers.config import dense_config, splade_config
 from augury.trainers.dense import train_dense
+from augury.trainers.hypencoder import train_hypencoder
+from augury.trainers.hypencoder_config import hypencoder_config
 from augury.trainers.splade import train_splade
+
+TRAIN = {
+    "dense": lambda values: train_dense(dense_config(values)),
+    "sparse": lambda values: train_splade(splade_config(values)),
+    "hypencoder": lambda values: train_hypencoder(hypencoder_config(values)),
+}
 
 if __name__ == "__main__":
     values = json.loads(sys.argv[2])
@@ -22,11 +30,7 @@ if __name__ == "__main__":
         most = int(sys.argv[3])
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
     try:
-        report = (
-            train_dense(dense_config(values))
-            if sys.argv[1] == "dense"
-            else train_splade(splade_config(values))
-        )
+        report = TRAIN[sys.argv[1]](values)
     except AuguryError as error:
         sys.exit(str(error))
     print(report.model_dump_json() if report else "")

@@ -50,14 +50,14 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_file(folder / "model.safetensors")
 
 
-@pytest.mark.parametrize("kind", ["dense", "sparse"])
+@pytest.mark.parametrize("kind", ["dense", "sparse", "hypencoder"])
 def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(
     kind: str, tmp_path: Path, base: Callable[..., Path]
 ) -> None:
     data = write_records(tmp_path / "records.jsonl", subject_records())
     values = {
         "data": str(data),
-        "base": str(base(kind)),
+        "base": str(base("sparse" if kind == "sparse" else "dense")),
         "batch": 16,
         "learning_rate": 1e-3,
         "epochs": 6,
@@ -66,6 +66,7 @@ def test_a_killed_run_ends_with_the_weights_of_an_undisturbed_one(
         "device": "cpu",
         "allow_worse": True,
         "patience": 99,
+        **({"half": False, "width": 32} if kind == "hypencoder" else {}),
     }
     whole = finish(start(kind, {**values, "to": str(tmp_path / "whole")}))
     broken = {**values, "to": str(tmp_path / "broken")}
