@@ -62,9 +62,9 @@ class RerankedOrder:
                 unit_scaled(old.tolist())
             )
             dropped = dataset.dropped(query)
-            run[query] = {
-                str(each): float(score) for each, score in zip(ids, blend, strict=True) if each not in dropped
-            }
+            # A run is read in the order it is in.
+            order = np.argsort(-blend, kind="stable")
+            run[query] = {str(ids[at]): float(blend[at]) for at in order if ids[at] not in dropped}
         values = per_query(dataset.qrels, run, [config.measure])[config.measure]
         return {"score": float(np.mean(list(values.values())))}
 
