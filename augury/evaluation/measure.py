@@ -13,7 +13,7 @@ from ..schemas.hit import SearchResult
 from .qrels_file import Qrels
 
 Run = dict[str, dict[str, float]]
-"""Query id -> document id -> score."""
+"""Query id -> document id -> score, best first: it is read in the order it is in, not by the scores."""
 
 _DEEPEST = 10_000
 _pipeline: Any = ir_measures.DefaultPipeline  # has no types
