@@ -180,6 +180,7 @@ class Index:
                 "Say where they come from with --scenarios",
             )
         while True:
+            before = self.store.generation
             try:
                 return self._ingest(
                     documents,
@@ -194,6 +195,8 @@ class Index:
                 if isinstance(documents, Iterator) or getattr(documents, "once", False):
                     raise
                 self.follow()
+                if self.store.generation == before:  # opened by a name that leads nowhere else
+                    raise
 
     def _ingest(
         self,
