@@ -17,7 +17,7 @@ class Building(BaseModel):
 
     Attributes:
         to: the generation that is made.
-        alias: the index's name, which will lead to it.
+        alias: the alias that will lead to it; empty for a folder.
         index: what the command line calls the index.
         closing: what is written to the old generation from now on may miss the new one.
     """

@@ -49,6 +49,19 @@ def following(store: Store) -> str:
     return store.unused(str(store.note(LAST) or ""))
 
 
+def refuse_superseded(store: Store, where: str) -> None:
+    """Raise ``UsageError`` where the index's alias leads to what was made of this generation.
+
+    So it is for whoever opens a collection by its own name after the swap.
+    """
+    made = building(store)
+    if made and made.closing and store.current(made.alias) == made.to:
+        raise UsageError(
+            f"{where} is the old generation of {made.index}, which is {made.to} now",
+            f"Go on with {made.index}",
+        )
+
+
 def close(store: Store, made: Building) -> None:
     """From now on what is written to this generation may miss the new one; writers wait for the outcome."""
     store.set_note(BUILDING, made.model_copy(update={"closing": True}).model_dump())

@@ -96,7 +96,8 @@ class Reindex:
         hypencoder: VectorReranker | None = None,
     ) -> None:
         self._index = index
-        self._alias = alias
+        made = building(index.store) if index.store.exists() else None
+        self._alias = alias or (made.alias if made and made.alias != index.store.name else "")
         self._given = {"dense": dense, "sparse": sparse, "hypencoder": hypencoder}
         if index.store.metadata() is None:
             raise IndexNotFound(f"Nothing has been ingested into {index.where} yet", "Call ingest first")
@@ -125,6 +126,7 @@ class Reindex:
         self, profile: ProfileChange | None = None, *, source: Iterable[SourceItem] | None = None
     ) -> ReindexPlan:
         """What a run would do. Nothing is written; models whose revision is not known are loaded."""
+        generations.refuse_superseded(self._store, self._index.where)
         made = building(self._store)
         unfinished = self._unfinished(made)
         old = self._index.profile
@@ -210,6 +212,7 @@ class Reindex:
         started = time.perf_counter()
         store, past, new = self._store, self._index.past, self._index.profile
         with Lease(store, self._index.where, "rollback") as lease, ExitStack() as undo:
+            generations.refuse_superseded(store, self._index.where)
             target = past.at(store, generations.previous(store, self._index.where))
             undo.callback(target.close)
             metadata = target.metadata() if target.exists() else None
@@ -245,11 +248,13 @@ class Reindex:
     def drop_old(self) -> str:
         """Delete the old generation. Returns its name."""
         with Lease(self._store, self._index.where, "drop of the old generation"):
+            generations.refuse_superseded(self._store, self._index.where)
             return generations.drop_previous(self._store, self._index.past, self._index.where)
 
     def abandon(self) -> str:
         """Delete what an unfinished re-index has made; the index stays as it is. Returns its name."""
         with Lease(self._store, self._index.where, "end of a re-index"):
+            generations.refuse_superseded(self._store, self._index.where)
             return generations.abandon(self._store, self._index.past, self._index.where)
 
     @cached_property

@@ -128,7 +128,7 @@ class Store(Protocol):
 
     @property
     def name(self) -> str:
-        """The name that leads to the current generation: a collection's, an alias or a folder's."""
+        """What leads to the current generation: a collection's name or an alias; empty for a folder."""
         ...
 
     def current(self, name: str = "") -> str:

@@ -228,8 +228,8 @@ class EdgeStore:
 
     @property
     def name(self) -> str:
-        """The folder."""
-        return str(self._path)
+        """Empty: the folder leads to it, by whatever path."""
+        return ""
 
     def current(self, name: str = "") -> str:
         """The number of the generation that opening the folder gives."""

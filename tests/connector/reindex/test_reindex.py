@@ -228,13 +228,26 @@ def test_one_that_is_stopped_leaves_the_index_as_it_was_and_goes_on_later(
             augury.reindex(index, sparse=sparse, alias=made.alias, progress=stop)
         assert same(contents(index), before)
         assert index.search("thing7")
-    with made.open(made.alias) as index:
+    with made.open() as index:  # by the first name; the alias is in the note
         status = Reindex(index).status()
         assert status.building and status.current == index.store.generation
         sparse.encoded.clear()
         report = augury.reindex(index, sparse=sparse)
-        assert (report.new, report.passages) == (status.building, COUNT)
         assert len(sparse.encoded) == COUNT - status.built
+        assert (report.new, report.passages) == (status.building, COUNT)
+        assert index.store.current() == status.building
+    if made.client:
+        with made.open() as old:
+            for action in (
+                Reindex(old).rollback,
+                Reindex(old).drop_old,
+                Reindex(old).abandon,
+                Reindex(old).run,
+            ):
+                with pytest.raises(UsageError, match=rf"old generation of {made.alias}.*Go on with"):
+                    action()
+    with made.open(made.alias, sparse=sparse) as index:
+        assert index.store.count() == COUNT
 
 
 def test_a_worse_generation_is_refused_with_numbers(made: Place) -> None:
