@@ -10,10 +10,12 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Sequence
 
 import augury
 from augury.connector.reindex import generations
 from augury.connector.store.base import Store
+from augury.schemas.points import SparseVector
 from augury.schemas.reindex import ReindexReport
 from tests.hashing import HashingDense, HashingSparse
 
@@ -23,9 +25,18 @@ class OtherSparse(HashingSparse):
 
     name = "other-sparse"
 
-    def encode_documents(self, texts: list[str]) -> list:  # type: ignore[type-arg, override]
+    def encode_documents(self, texts: Sequence[str]) -> list[SparseVector]:
         time.sleep(0.002 * len(texts))
         return super().encode_documents(texts)
+
+
+def opened(where: str) -> augury.Index:
+    """The index with the models of whichever generation is current."""
+    index = augury.open(where, create=False, dense=HashingDense())
+    assert index.profile.sparse is not None
+    other = index.profile.sparse.model == "other-sparse"
+    index.models._sparse = OtherSparse() if other else HashingSparse()
+    return index
 
 
 def reindex(where: str, alias: str, moment: str = "") -> ReindexReport:
@@ -46,10 +57,7 @@ def reindex(where: str, alias: str, moment: str = "") -> ReindexReport:
         if moment == "copying" and report.passages.written:
             die()
 
-    with augury.open(where, create=False, dense=HashingDense(), sparse=None) as index:
-        index.models._sparse = (
-            HashingSparse() if index.profile.sparse.model == "hashing-sparse" else OtherSparse()
-        )  # type: ignore[union-attr]
+    with opened(where) as index:
         generations.swap = swap_or_die
         try:
             return augury.reindex(index, sparse=OtherSparse(), alias=alias, progress=told)

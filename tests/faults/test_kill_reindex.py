@@ -14,23 +14,15 @@ import pytest
 import augury
 from augury.connector.reindex.reindex import Reindex
 from augury.errors import IndexUnfinished, UsageError
-from tests.faults.ingest_child import DOCUMENTS, documents, ingest
-from tests.faults.reindex_child import OtherSparse, reindex
+from tests.connector.reindex.places import documents
+from tests.faults.reindex_child import opened, reindex
 from tests.faults.test_kill import Contents, kill_after, same, start
 from tests.hashing import HashingDense, HashingSparse
 from tests.qdrant_rest import qdrant_rest
 
-KILLS = 6
+KILLS = 4
+DOCUMENTS = 280  # two windows
 MOMENTS = ("copying", "closed", "swapped")
-
-
-def opened(where: str) -> augury.Index:
-    """With the models of whichever generation is current."""
-    index = augury.open(where, create=False, dense=HashingDense())
-    assert index.profile.sparse is not None
-    other = index.profile.sparse.model == "other-sparse"
-    index.models._sparse = OtherSparse() if other else HashingSparse()
-    return index
 
 
 def contents(where: str) -> Contents:
@@ -45,7 +37,8 @@ def contents(where: str) -> Contents:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An index as it was ingested, and beside it the same re-indexed without a kill."""
     folder = tmp_path_factory.mktemp("whole")
-    ingest(folder / "before", 1)
+    with augury.open(folder / "before", dense=HashingDense(), sparse=HashingSparse()) as index:
+        index.ingest(documents(DOCUMENTS))
     shutil.copytree(folder / "before", folder / "after")
     reindex(str(folder / "after"), "")
     return folder
@@ -65,7 +58,7 @@ def url(tmp_path: Path) -> Iterator[str]:
     with qdrant_rest() as server:
         where = f"{server.url}/kb"
         with augury.open(where, dense=HashingDense(), sparse=HashingSparse()) as index:
-            index.ingest(documents(1))
+            index.ingest(documents(DOCUMENTS))
         yield where
 
 
@@ -80,14 +73,14 @@ def _finished(where: str, moment: str, before: Contents, after: Contents | None)
     if moment != "swapped":
         assert same(contents(where), before), "what is searched is as it was"
         with opened(where) as index:
-            assert index.search("subject 3")
+            assert index.search("thing3")
             built = Reindex(index).status().built
             assert 0 < built <= len(before)
             if moment == "closed":
                 with pytest.raises(
                     IndexUnfinished, match=r"killed while it swapped.*augury reindex .*--abandon"
                 ):
-                    index.ingest(documents(1))
+                    index.ingest(documents(DOCUMENTS))
         report = reindex(where, "")
         assert report.swapped and report.written == len(before) - built, "only what was missing is done"
     else:
@@ -98,7 +91,7 @@ def _finished(where: str, moment: str, before: Contents, after: Contents | None)
         assert same(mine, after, 1e-5)
     with opened(where) as index:
         assert index.profile.sparse is not None and index.profile.sparse.model == "other-sparse"
-        assert index.ingest(documents(1)).documents.unchanged == DOCUMENTS
+        assert index.ingest(documents(DOCUMENTS)).documents.unchanged == DOCUMENTS
         back = Reindex(index, sparse=HashingSparse()).rollback()
         assert (back.written, back.deleted) == (0, 0)
     assert same(contents(where), before)

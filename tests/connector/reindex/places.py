@@ -25,7 +25,7 @@ class CountingDense(HashingDense):
     """Counts its texts. ``turned`` makes another model of the same width."""
 
     def __init__(self, name: str = "hashing-dense", revision: str = "1", *, turned: bool = False) -> None:
-        self.name, self.revision = name, revision  # type: ignore[misc]
+        self.name, self.revision = name, revision
         self.encoded: list[str] = []
         self._turned = turned
 
@@ -42,7 +42,7 @@ class CountingSparse(HashingSparse):
     """Counts its texts."""
 
     def __init__(self, name: str = "hashing-sparse", revision: str = "1") -> None:
-        self.name, self.revision = name, revision  # type: ignore[misc]
+        self.name, self.revision = name, revision
         self.encoded: list[str] = []
 
     def encode_documents(self, texts: Sequence[str]) -> list[SparseVector]:

@@ -98,7 +98,8 @@ def test_it_is_what_a_fresh_ingest_makes_and_only_what_changed_is_encoded(
         model.encoded.clear()
     with made.open() as index:
         before = contents(index)
-        dense, sparse = given.get("dense", index.models._dense), given.get("sparse", index.models._sparse)
+        dense: Any = given.get("dense", index.models._dense)
+        sparse: Any = given.get("sparse", index.models._sparse)
         report = augury.reindex(index, change, alias=made.alias, tolerance=1.0, **given)
         assert (len(dense.encoded), len(sparse.encoded)) == (dense_texts, sparse_texts)
         assert report.vectors == fates
