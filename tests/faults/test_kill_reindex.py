@@ -20,7 +20,7 @@ from tests.faults.test_kill import Contents, kill_after, same, start
 from tests.hashing import HashingDense, HashingSparse
 from tests.qdrant_rest import qdrant_rest
 
-KILLS = 4
+KILLS = 3
 DOCUMENTS = 280  # two windows
 MOMENTS = ("copying", "closed", "swapped")
 
