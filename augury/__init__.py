@@ -18,6 +18,7 @@ from .connector.query.async_retriever import AsyncRetriever
 from .connector.query.planner import QueryPlanner, SearchOptions
 from .connector.query.retriever import Retriever
 from .connector.query.where import where
+from .connector.reindex.reindex import reindex
 from .connector.sources import Fields, Source, open_source
 from .errors import AuguryError
 from .schemas.document import Document, Passage
@@ -50,5 +51,6 @@ __all__ = [
     "detach",
     "open",
     "open_source",
+    "reindex",
     "where",
 ]

@@ -23,7 +23,8 @@ the ids and values it speaks of as attributes::
     │   ├── IndexNotFound       nothing there, or not an index
     │   ├── IndexLocked         another process holds it
     │   ├── IndexFull           no room left on the disk
-    │   ├── IndexUnfinished     a refold was interrupted
+    │   ├── IndexUnfinished     a refold or the swap of a re-index was interrupted
+    │   ├── IndexMoved          a re-index swapped in a new generation meanwhile
     │   ├── PointRejected       the engine, or the checks before it, refused some points
     │   ├── StoreTimeout        too slow or too large a request; smaller batches may pass
     │   ├── StoreUnavailable    the server does not answer
@@ -169,7 +170,11 @@ class IndexFull(StoreError):
 
 
 class IndexUnfinished(StoreError):
-    """A refold was interrupted, so stored scores would be mixed."""
+    """A refold was interrupted, so stored scores would be mixed; or the swap of a re-index was."""
+
+
+class IndexMoved(StoreError):
+    """A re-index swapped in a new generation meanwhile; what was written last may be in the old one alone."""
 
 
 class PointRejected(StoreError):

@@ -30,7 +30,7 @@ def _call(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     def answer(self: _Interface, request: Any, context: Any) -> Any:
         server = self.server
-        server.log.append(f"gRPC {method.__name__} {request.collection_name}")
+        server.log.append(f"gRPC {method.__name__} {getattr(request, 'collection_name', '')}")
         try:
             if server.away > 0:
                 server.away -= 1
@@ -83,6 +83,17 @@ class _Collections(_Interface, messages.CollectionsServicer):
     @_call
     def Delete(self, request: Any) -> Any:
         return messages.CollectionOperationResponse(result=self.ask("DELETE", request))
+
+    @_call
+    def ListAliases(self, request: Any) -> Any:
+        found = self.server.answer("GET", "/aliases", {})["aliases"]
+        return messages.ListAliasesResponse(aliases=[messages.AliasDescription(**each) for each in found])
+
+    @_call
+    def UpdateAliases(self, request: Any) -> Any:
+        actions = [_plain(GrpcToRest.convert_alias_operations(each)) for each in request.actions]
+        done = self.server.answer("POST", "/collections/aliases", {"actions": actions})
+        return messages.CollectionOperationResponse(result=done)
 
 
 class _Points(_Interface, messages.PointsServicer):

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from qdrant_client import QdrantClient, models
 
@@ -40,6 +40,7 @@ class QdrantRest(ThreadingHTTPServer):
         delay_s: pause before each write.
         made: the body of the request that made a collection, by its name.
         indexes: the payload indexes of a collection as they were asked for.
+        aliases: the collection that each alias leads to.
         log: method and path of every request.
     """
 
@@ -54,6 +55,7 @@ class QdrantRest(ThreadingHTTPServer):
         self.made: dict[str, dict[str, Any]] = {}
         self.metadata: dict[str, dict[str, Any]] = {}
         self.indexes: dict[str, dict[str, Any]] = {}
+        self.aliases: dict[str, str] = {}
         self.log: list[str] = []
         self.lock = threading.RLock()
         self._local = QdrantClient(location=":memory:")
@@ -67,10 +69,15 @@ class QdrantRest(ThreadingHTTPServer):
         """The ``result`` for one request. Raises ``Refusal``."""
         if path == "/":
             return None
+        if path == "/aliases":
+            return {"aliases": [{"alias_name": n, "collection_name": c} for n, c in self.aliases.items()]}
+        if path == "/collections/aliases":
+            return self._alias(body)
         found = _COLLECTION.fullmatch(path)
         if not found:
             raise Refusal(404, "Not found")
-        name, rest = found[1], found[2] or ""
+        name, rest = unquote(found[1]), found[2] or ""
+        name = self.aliases.get(name, name)
         if rest == "" and method == "PUT":
             return self._make(name, body)
         if rest == "" and method == "DELETE" and name not in self.made:
@@ -79,6 +86,18 @@ class QdrantRest(ThreadingHTTPServer):
             raise Refusal(404, f"Not found: Collection `{name}` doesn't exist!")
         self._check_filters(name, body)
         return getattr(self, _ROUTES[method, rest])(name, body)
+
+    def _alias(self, body: dict[str, Any]) -> bool:
+        changed = dict(self.aliases)
+        for action in body["actions"]:
+            if made := action.get("create_alias"):
+                if made["collection_name"] not in self.made or made["alias_name"] in self.made:
+                    raise Refusal(409, f"Wrong input: {made['alias_name']} cannot be an alias")
+                changed[made["alias_name"]] = made["collection_name"]
+            else:
+                changed.pop(action["delete_alias"]["alias_name"], None)
+        self.aliases = changed
+        return True
 
     def _make(self, name: str, body: dict[str, Any]) -> bool:
         created = models.CreateCollection(**body)
@@ -90,6 +109,7 @@ class QdrantRest(ThreadingHTTPServer):
 
     def _drop(self, name: str, body: dict[str, Any]) -> bool:
         del self.made[name]
+        self.aliases = {alias: other for alias, other in self.aliases.items() if other != name}
         return self._local.delete_collection(name)
 
     def _update(self, name: str, body: dict[str, Any]) -> bool:

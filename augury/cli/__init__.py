@@ -16,6 +16,7 @@ from .llm import llm
 from .mcp import mcp
 from .mine import mine
 from .models import models
+from .reindex import reindex
 from .search import search
 from .terminal import Commands
 from .train import train
@@ -43,6 +44,7 @@ for command in (
     tune,
     status,
     refold,
+    reindex,
     filter_field,
     generate,
     attach,

@@ -12,6 +12,7 @@ from .options import (
     chunk_options,
     connection,
     llm_options,
+    model_options,
     run_options,
     server_options,
     set_chunk,
@@ -42,32 +43,7 @@ if TYPE_CHECKING:
     help="Have an LLM write them, read them from a file in SPIKE's JSON shape, or have none. Left out, "
     "unchanged documents keep theirs.",
 )
-@click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios.")
-@click.option(
-    "--scenario-fields",
-    metavar="NAME,...",
-    help="What of a scenario is embedded: any of need, document, topic, key_points, explanation  "
-    "[default: all but document]",
-)
-@click.option(
-    "--needs", type=click.IntRange(1, 16), help="Most scenarios the LLM is asked for a passage  [default: 4]"
-)
-@click.option("--dense", metavar="MODEL", help="Dense model: starter:minilm, a folder, or a hub name.")
-@click.option(
-    "--sparse",
-    metavar="MODEL|bm25|none",
-    help="Sparse model: bm25, bm25:k=0.9,b=0.4, starter:splade-tiny, none, ...  [default: bm25]",
-)
-@click.option(
-    "--hypencoder",
-    metavar="MODEL|none",
-    help="Rerank searches by the q-nets of this model: a folder or hub name.",
-)
-@click.option(
-    "--hypencoder-reads",
-    type=click.Choice(["own", "dense"]),
-    help="The vectors its q-nets read: their own, written beside the others, or the dense ones.",
-)
+@model_options
 @chunk_options
 @llm_options
 @click.option(

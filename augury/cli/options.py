@@ -106,6 +106,39 @@ source_options = together(
 )
 """How a source is read: ``id_field``, ``text_field``, ``title_field``, ``kind``, ``encoding``."""
 
+model_options = together(
+    click.option("--alpha", type=click.FloatRange(0, 1), help="Weight of the passage against its scenarios."),
+    click.option(
+        "--scenario-fields",
+        metavar="NAME,...",
+        help="What of a scenario is embedded: any of need, document, topic, key_points, explanation  "
+        "[default: all but document]",
+    ),
+    click.option(
+        "--needs",
+        type=click.IntRange(1, 16),
+        help="Most scenarios the LLM is asked for a passage  [default: 4]",
+    ),
+    click.option("--dense", metavar="MODEL", help="Dense model: starter:minilm, a folder, or a hub name."),
+    click.option(
+        "--sparse",
+        metavar="MODEL|bm25|none",
+        help="Sparse model: bm25, bm25:k=0.9,b=0.4, starter:splade-tiny, none, ...",
+    ),
+    click.option(
+        "--hypencoder",
+        metavar="MODEL|none",
+        help="Rerank searches by the q-nets of this model: a folder or hub name.",
+    ),
+    click.option(
+        "--hypencoder-reads",
+        type=click.Choice(["own", "dense"]),
+        help="The vectors its q-nets read: their own, written beside the others, or the dense ones.",
+    ),
+)
+"""What makes the vectors: ``alpha``, ``scenario_fields``, ``needs``, ``dense``, ``sparse``, ``hypencoder``,
+``hypencoder_reads``."""
+
 chunk_options = together(
     click.option(
         "--chunk", type=click.Choice(["sentences", "none"]), help="Cut documents, or keep each whole."

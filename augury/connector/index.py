@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 
 from pydantic import SecretStr
 
-from ..errors import IndexNotFound, UsageError
+from ..errors import IndexMoved, IndexNotFound, UsageError
 from ..models.encoder import DenseEncoder, SparseEncoder
 from ..models.reranker import TextReranker, VectorReranker
 from ..schemas.collection import IndexKind
@@ -20,7 +20,9 @@ from ..schemas.points import Filter
 from ..schemas.profile import Profile
 from ..schemas.report import IngestReport
 from ..schemas.status import IndexStatus
+from .fence import Fence, refuse_reindexing
 from .index_models import IndexModels
+from .index_status import index_status
 from .ingest.ahead import ahead, encoder_texts
 from .ingest.generator import ScenarioGenerator
 from .ingest.pipeline import ingest
@@ -29,6 +31,7 @@ from .ingest.refold import refold
 from .ingest.scenario_source import ScenarioFile, ScenarioSource
 from .ingest.select import WINDOW
 from .ingest.tally import OnError
+from .past import Past
 from .query.async_retriever import AsyncRetriever
 from .query.expand import Expander, connect_llm
 from .query.parts import SearchParts
@@ -48,8 +51,6 @@ from .store.locate import open_store
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
-
-    from ..models.llm.client import LlmClient
 
 
 def open(
@@ -117,6 +118,8 @@ class Index:
         rules: str | Path | None = None,
     ) -> None:
         self.where = where
+        store.settle()
+        self.past = Past()
         self._rules = Rules.read(Path(rules)) if rules is not None else None
         self.store = store
         self.models = IndexModels(
@@ -165,7 +168,7 @@ class Index:
             raise UsageError(
                 f"{documents} is a path, not documents", "Open it first: augury.open_source(path)"
             )
-        self._refuse_unfinished()
+        refuse_unfinished(self.profile, self.where, self.where)
         if self.profile.adopted:
             raise UsageError(
                 f"The points of {self.where} are written by the app that they belong to",
@@ -176,8 +179,35 @@ class Index:
                 "There is nothing to repair missing scenarios with",
                 "Say where they come from with --scenarios",
             )
+        while True:
+            before = self.store.generation
+            try:
+                return self._ingest(
+                    documents,
+                    scenarios,
+                    sync=sync,
+                    repair=repair,
+                    on_error=on_error,
+                    dead_letters=dead_letters,
+                    progress=progress,
+                )
+            except IndexMoved:
+                if isinstance(documents, Iterator) or getattr(documents, "once", False):
+                    raise
+                self.follow()
+                if self.store.generation == before:  # opened by a name that leads nowhere else
+                    raise
+
+    def _ingest(
+        self,
+        documents: Iterable[SourceItem],
+        scenarios: ScenarioSource | str | Path | None,
+        **options: Any,
+    ) -> IngestReport:
+        fence = Fence(self.store, self.where)
         source = self.scenario_source(scenarios)
         try:
+            fence.check()
             if not self._made and self.models.bm25_to_fit:
                 first, documents = ahead(documents, WINDOW)
                 self.models.fit_bm25(encoder_texts(first, self.profile.chunk))
@@ -191,17 +221,30 @@ class Index:
                 self.models.hypencoder if self.profile.own_hypencoder else None,
                 scenarios=source,
                 keep_scenarios=scenarios is None,
-                sync=sync,
-                repair=repair,
-                on_error=on_error,
-                dead_letters=dead_letters,
-                progress=progress,
+                fence=fence,
+                **options,
             )
             report.notes[:0] = notes
             return report
         finally:
             if source is not None and source is not scenarios:
                 source.close()
+
+    def follow(self) -> None:
+        """Go on with the generation that the index's name leads to, after a re-index elsewhere."""
+        if (current := self.store.current()) != self.store.generation:
+            store = self.past.at(self.store, current)
+            stored = stored_profile(self.where, store.metadata())
+            wanted = self.models.named_in(stored, made=True)
+            self.take(store, reconcile(stored, wanted), self.models.anew(stored))
+
+    def take(self, store: Store, profile: Profile, models: IndexModels) -> None:
+        """Go on with another generation. The old one's store stays open, for searches that are under way."""
+        self.models.serve(lambda before=self.profile: before)  # type: ignore[misc]
+        self.past.keep(self.store)
+        self.store, self.profile, self.models = store, profile, models
+        models.serve(lambda: self.profile)
+        self.__dict__.pop("retriever", None)
 
     def search(
         self, query: str, *, limit: int = 10, filter: Filter | None = None, **options: Any
@@ -218,7 +261,7 @@ class Index:
     @cached_property
     def retriever(self) -> Retriever:
         """Searches with plans, timings and batches; loads the encoders, and a reranker when one is used."""
-        self._refuse_unfinished()
+        refuse_unfinished(self.profile, self.where, self.where)
         self._refuse_unmade()
         return Retriever.over(
             self.store,
@@ -274,6 +317,7 @@ class Index:
     def refold(self, alpha: float, *, progress: Callable[[int, int], None] | None = None) -> None:
         """Give the index another alpha from its own vectors, without an encoder or an LLM."""
         self._refuse_unmade()
+        refuse_reindexing(self.store, self.where)
         self.__dict__.pop("retriever", None)
         try:
             self.profile = refold(self.store, self.profile, alpha, progress=progress)
@@ -284,27 +328,7 @@ class Index:
     def status(self) -> IndexStatus:
         """Counts and settings; loads no model."""
         self._refuse_unmade()
-        info = self.store.info()
-        scenario_state = self.profile.payload.path("scenario_state")
-        states = {
-            state: self.store.count({"must": [{"key": scenario_state, "match": {"value": state}}]})
-            for state in ("complete", "missing", "off")
-        }
-        folder = Path(self.where)
-        return IndexStatus(
-            index=self.where,
-            engine=info.engine,
-            engine_version=info.version,
-            documents=info.points  # an app's points do not tell which of them are of one document
-            if self.profile.adopted
-            else self.store.count({"must": [{"key": "chunk", "match": {"value": 0}}]}),
-            passages=info.points,
-            scenario_passages=states,
-            payload_indexes=dict(info.indexes),
-            bytes_on_disk=_bytes_on_disk(folder) if folder.is_dir() else None,
-            unfinished_refold=self.profile.refolding,
-            profile=self.profile,
-        )
+        return index_status(self.store, self.profile, self.where)
 
     def make(self) -> tuple[str, ...]:
         """Make the collection and store the profile, where that has not been done or they changed.
@@ -313,9 +337,12 @@ class Index:
             Sentences on choices that the engine has no use for, when it is made.
         """
         self.profile = self.models.recorded_in(self.profile)
-        notes = self.store.ensure(self.profile.collection())
         profile = without_address(self.profile).model_dump(mode="json")
-        if not self._made or self.store.metadata() != profile:
+        changes = not self._made or self.store.metadata() != profile
+        if changes and self._made:
+            refuse_reindexing(self.store, self.where)
+        notes = self.store.ensure(self.profile.collection())
+        if changes:
             self.store.set_metadata(profile)
             self._made = True
         return notes
@@ -326,6 +353,7 @@ class Index:
             if "_expander" in self.__dict__:
                 self._expander.close()
         finally:
+            self.past.close()
             self.store.close()
 
     def __enter__(self) -> Self:
@@ -344,18 +372,15 @@ class Index:
         if scenarios is None or scenarios == "none":
             return None
         if scenarios == "llm":
-            llm = self._llm()
+            from ..models.llm.client import LlmClient
+
+            llm = LlmClient.with_cache(self.profile.llm)
             try:
                 return ScenarioGenerator(llm, self.profile.generation)
             except BaseException:
                 llm.close()
                 raise
         return ScenarioFile(Path(scenarios)) if isinstance(scenarios, str | Path) else scenarios
-
-    def _llm(self) -> LlmClient:
-        from ..models.llm.client import LlmClient
-
-        return LlmClient.with_cache(self.profile.llm)
 
     def _refuse_foreign(self, create: bool) -> None:
         if not create:
@@ -370,15 +395,3 @@ class Index:
     def _refuse_unmade(self) -> None:
         if not self._made:
             raise IndexNotFound(f"Nothing has been ingested into {self.where} yet", "Call ingest first")
-
-    def _refuse_unfinished(self) -> None:
-        refuse_unfinished(self.profile, self.where, self.where)
-
-
-def _bytes_on_disk(folder: Path) -> int:
-    return sum(_size(path) for path in folder.rglob("*"))
-
-
-def _size(path: Path) -> int:
-    stat = path.lstat()
-    return stat.st_blocks * 512 if hasattr(stat, "st_blocks") else stat.st_size

@@ -38,6 +38,27 @@ class IndexModels:
         self._hypencoder = hypencoder
         self._cross_encoder = cross_encoder
 
+    def anew(
+        self,
+        profile: Profile,
+        *,
+        dense: DenseEncoder | None = None,
+        sparse: SparseEncoder | None = None,
+        hypencoder: VectorReranker | None = None,
+    ) -> IndexModels:
+        """The models of another profile: those given, and of the user's own ones those that it names."""
+        mine = {"dense": self._dense, "sparse": self._sparse, "hypencoder": self._hypencoder}
+        given: dict[str, Any] = {"dense": dense, "sparse": sparse, "hypencoder": hypencoder}
+        for kind, model in mine.items():
+            part = getattr(profile, kind)
+            if given[kind] is None and model is not None and part is not None and part.model == model.name:
+                given[kind] = model
+        return IndexModels(self._where, lambda: profile, cross_encoder=self._cross_encoder, **given)
+
+    def serve(self, profile: Callable[[], Profile]) -> None:
+        """Be the models of an index whose profile is this."""
+        self._profile = profile
+
     @cached_property
     def dense(self) -> DenseEncoder:
         """The dense encoder."""

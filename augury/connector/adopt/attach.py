@@ -17,6 +17,7 @@ from ...schemas.report import IngestReport
 from ..index import Index
 from ..index_models import IndexModels
 from ..ingest.scenario_source import ScenarioSource
+from ..lease import Lease
 from ..reconcile import ProfileChange, changed, reconcile, stored_profile, without_address
 from ..store.base import Store
 from ..store.locate import open_store
@@ -26,7 +27,6 @@ from .dense import app_vector
 from .fill import fill
 from .inspect import inspect, require_server
 from .layouts import proposed, share
-from .lease import Lease
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient

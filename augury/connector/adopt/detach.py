@@ -8,11 +8,11 @@ from ...errors import StoreError, UsageError
 from ...schemas.attach import COPY_SUFFIX, DetachReport
 from ...schemas.connection import Connection
 from ...schemas.profile import Adoption, Profile
+from ..lease import Lease
 from ..reconcile import stored_profile
 from .attach import open_collection
 from .copy import Copy
 from .inspect import require_server
-from .lease import Lease
 
 if TYPE_CHECKING:
     from qdrant_client import QdrantClient

@@ -24,12 +24,13 @@ Encoded = list[tuple[Work, Point]]
 class Encode:
     """``Encode(dense, sparse, hypencoder, profile, tally)(window)`` gives each passage its point.
 
-    A passage whose vectors come out unusable fails its document; the rest of the window goes on.
+    A passage whose vectors come out unusable fails its document; the rest of the window goes on. An encoder
+    may be None where every passage has the vector that it would make.
     """
 
     def __init__(
         self,
-        dense: DenseEncoder,
+        dense: DenseEncoder | None,
         sparse: SparseEncoder | None,
         hypencoder: VectorReranker | None,
         profile: Profile,
@@ -52,15 +53,16 @@ class Encode:
 
     def _made(self, works: list[Work]) -> dict[int, dict[str, Vector]]:
         """Each passage's vectors but for its rows: those it has, and those that an encoder makes."""
-        encoders: dict[str, Callable[[list[str]], Sequence[Vector]]] = {
-            self._profile.names.dense: lambda texts: list(self._dense.encode_documents(texts))
-        }
+        rows = self._profile.names.scenarios
+        encoders: dict[str, Callable[[list[str]], Sequence[Vector]]] = {}
+        if dense := self._dense:
+            encoders[self._profile.names.dense] = lambda texts: list(dense.encode_documents(texts))
         if self._sparse:
             encoders[self._profile.names.sparse] = self._sparse.encode_documents
         if hypencoder := self._hypencoder:
             encoders[self._profile.names.hypencoder] = lambda texts: list(hypencoder.encode_documents(texts))
         made = {
-            id(work): {name: work.known[name] for name in encoders if name in work.known} for work in works
+            id(work): {name: vector for name, vector in work.known.items() if name != rows} for work in works
         }
         for name, encode in encoders.items():
             owners = [work for work in works if name not in work.known]
@@ -72,19 +74,21 @@ class Encode:
     def _needs(self, works: list[Work]) -> dict[int, FloatArray]:
         """Each passage's scenario vectors, ``(scenarios, dim)``."""
         name, fields = self._profile.names.scenarios, self._profile.scenarios.fields
-        owners = [work for work in works if name not in work.known for _ in work.scenarios]
+        asked = [work for work in works if name not in work.known and work.rows is None]
+        owners = [work for work in asked for _ in work.scenarios]
         texts = [
             scenario.encoder_text(fields, work.passage.encoder_text)
-            for work in works
-            if name not in work.known
+            for work in asked
             for scenario in work.scenarios
         ]
-        rows = iter(self._encoded(self._dense.encode_documents, owners, texts))
+        rows = iter(self._encoded(self._dense.encode_documents, owners, texts) if self._dense else ())
         found: dict[int, FloatArray] = {}
         for work in works:
             known = work.known.get(name)
             if isinstance(known, np.ndarray):
                 found[id(work)] = known
+            elif work.rows is not None:
+                found[id(work)] = work.rows
             else:
                 mine = [next(rows) for _ in work.scenarios]
                 found[id(work)] = np.stack(mine) if mine else np.empty((0, 0), dtype=np.float32)
@@ -110,12 +114,14 @@ class Encode:
         profile = self._profile
         passage = made[profile.names.dense]
         assert isinstance(passage, np.ndarray)
-        if profile.names.scenarios not in work.known and len(scenarios):
+        if profile.names.scenarios not in work.known and work.rows is None and len(scenarios):
             grounded = np.flatnonzero(scenarios @ passage >= profile.scenarios.floor)
             kept: tuple[Scenario, ...] = tuple(work.scenarios[i] for i in grounded)
             self._tally.scenarios(dropped=len(work.scenarios) - len(kept))
             work.scenarios, scenarios = kept, scenarios[grounded]
-        rows = fold(passage, scenarios, profile.scenarios.alpha)
+        rows = work.rows
+        if rows is None:
+            rows = fold(passage, scenarios, profile.scenarios.alpha)
         payload = to_payload(work.passage, work.job.fingerprint, work.state, work.scenarios, profile.payload)
         return Point(work.point_id, {**made, profile.names.scenarios: rows}, payload)
 

@@ -15,9 +15,11 @@ from ...models.encoder import DenseEncoder, SparseEncoder
 from ...models.reranker import VectorReranker
 from ...schemas.document import Passage
 from ...schemas.plan import Tenant
+from ...schemas.points import Point
 from ...schemas.profile import Profile
 from ...schemas.report import IngestReport
 from ...schemas.scenario import Scenario
+from ..fence import Fence
 from ..store.base import Store
 from .encode import Encode
 from .flow import Stage, flow
@@ -49,6 +51,7 @@ def ingest(
     on_error: OnError = "continue",
     dead_letters: Path | None = None,
     progress: Callable[[IngestReport], None] | None = None,
+    fence: Fence | None = None,
 ) -> IngestReport:
     """``ingest(documents, store, profile, dense, sparse)`` returns a report that adds up.
 
@@ -61,6 +64,7 @@ def ingest(
         on_error: ``continue`` counts a bad document and goes on, ``stop`` raises its error.
         dead_letters: a JSON Lines file for documents that failed.
         progress: called with the running report.
+        fence: keeps what is written from missing the new generation of a re-index.
 
     Raises:
         AuguryError: what ends the whole run (a full disk, a server that stays away, ``on_error="stop"``).
@@ -80,11 +84,21 @@ def ingest(
         window=ASKING_WINDOW if isinstance(scenarios, ScenarioGenerator) else WINDOW,
     )
     encode = Encode(dense, sparse, hypencoder, profile, tally)
+
+    def put(points: list[Point]) -> None:
+        store.upsert(points)
+        if fence:
+            fence.now_and_then()
+
     try:
-        through(selector.windows(source), encode, Write(store, tally), scenarios, profile, tally, seconds)
+        through(
+            selector.windows(source), encode, Write(store, tally, put), scenarios, profile, tally, seconds
+        )
         if sync:
             delete_vanished(store, profile, seen, tally, unreadable=selector.unreadable)
         store.flush()
+        if fence:
+            fence.check()
     except AuguryError as error:
         tally.report.stopped = True
         error.report = finished(tally, scenarios, seconds)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from ...schemas.document import Document, Passage
-from ...schemas.points import PointId, Vector
+from ...schemas.points import FloatArray, PointId, Vector
 from ...schemas.scenario import Scenario, ScenarioState
 
 
@@ -29,7 +29,8 @@ class Job:
 class Work:
     """One passage to write, and what the stages have found for it so far.
 
-    ``known`` are vectors that it has already, so that no encoder has to make them.
+    ``known`` are vectors that it has already, so that no encoder has to make them, and ``rows`` its folded
+    rows where they stay as they are.
     """
 
     job: Job
@@ -38,6 +39,7 @@ class Work:
     state: ScenarioState = "off"
     scenarios: tuple[Scenario, ...] = field(default_factory=tuple)
     known: Mapping[str, Vector] = field(default_factory=dict)
+    rows: FloatArray | None = None  # (scenarios, dim)
 
 
 Window = list[Work]

@@ -68,9 +68,10 @@ class AsyncRetriever:
         store = AsyncServerStore(client, collection)
 
         async def make() -> Retriever:
+            await store.settle()
             metadata = await store.metadata()
             if metadata is None:  # an app may go on with the collection beside the index that is its copy
-                copy = AsyncServerStore(client, f"{collection}{COPY_SUFFIX}")
+                copy = AsyncServerStore(client, f"{store.generation}{COPY_SUFFIX}")
                 with suppress(IndexNotFound):
                     metadata = await copy.metadata()
                     self._store = copy

@@ -32,7 +32,8 @@ class Retriever:
     """``Retriever(QdrantClient(...), "papers").search("my query")`` returns a ``SearchResult``.
 
     The collection says itself how it was made: its profile is read, and the encoders are loaded, when the
-    retriever is made. So make one for the life of the app. Threads may share it; they wait for each other
+    retriever is made. So make one for the life of the app; after a re-index make another, since it stays with
+    the generation that it began with. Threads may share it; they wait for each other
     only in a model. Beside an event loop, take ``AsyncRetriever``.
 
     Args:
@@ -58,11 +59,9 @@ class Retriever:
                 "Use augury.AsyncRetriever for an AsyncQdrantClient, and augury.open for a folder or a URL",
             )
         store = ServerStore(client, collection)
+        store.settle()
         metadata = store.metadata()
-        if (
-            metadata is None
-            and (copy := store.beside(f"{store.live.alias_of() or collection}{COPY_SUFFIX}")).exists()
-        ):
+        if metadata is None and (copy := store.beside(f"{store.generation}{COPY_SUFFIX}")).exists():
             store, metadata = copy, copy.metadata()  # the index of a collection that an app goes on with
         if metadata is None and not store.exists():
             raise no_collection(store.where)

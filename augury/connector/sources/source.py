@@ -50,6 +50,11 @@ class Source:
         return self._read(self.notes)
 
     @property
+    def once(self) -> bool:
+        """Whether it can be read only once."""
+        return self._once
+
+    @property
     def total(self) -> int | None:
         """How many documents there are, counted without parsing them; None where that is not cheap.
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from qdrant_client import AsyncQdrantClient
 
-from ...errors import StoreError
+from ...errors import StoreError, StoreTimeout, StoreUnavailable
 from ...schemas.collection import CollectionSpec
 from ...schemas.points import Filter, PointId, Record, ScoredPoint, SearchRequest
 from . import ties
@@ -53,6 +53,23 @@ class AsyncServerStore:
     def where(self) -> str:
         """What errors call it."""
         return self._where
+
+    @property
+    def generation(self) -> str:
+        """The collection's own name, once it is settled."""
+        return self._collection
+
+    async def settle(self) -> None:
+        """Stay with the collection that the name leads to now, where it is an alias."""
+        try:
+            with translated(self._where):
+                aliases = (await self._open().get_aliases()).aliases
+        except (StoreUnavailable, StoreTimeout):
+            raise
+        except StoreError:  # a key for one collection alone may not ask for aliases
+            return
+        leads = {each.alias_name: each.collection_name for each in aliases}
+        self._collection = leads.get(self._collection, self._collection)
 
     async def search_batch(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
         """The best points for each request, in one request to the server."""

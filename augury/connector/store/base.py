@@ -109,6 +109,58 @@ class Store(Protocol):
         """Store a JSON object with the collection, in one step."""
         ...
 
+    def note(self, key: str) -> Any:
+        """What ``set_note`` stored under a key beside the metadata of this generation, or None."""
+        ...
+
+    def set_note(self, key: str, value: Any) -> None:
+        """Store a JSON value under a key, in one step; None forgets it."""
+        ...
+
+    @property
+    def generation(self) -> str:
+        """Which generation of the index this is. It stays so when the index's name leads elsewhere."""
+        ...
+
+    def settle(self) -> None:
+        """Stay with the generation that the index's name leads to now."""
+        ...
+
+    @property
+    def name(self) -> str:
+        """What leads to the current generation: a collection's name or an alias; empty for a folder."""
+        ...
+
+    def current(self, name: str = "") -> str:
+        """The generation that the index's name leads to, or another name that it has."""
+        ...
+
+    def unused(self, after: str = "") -> str:
+        """A name for a new generation, which none has, and which comes after another's.
+
+        Raises ``UsageError`` where the index's name is not one that can lead to another generation.
+        """
+        ...
+
+    def at(self, generation: str) -> Store:
+        """The store of another generation of this index, made or not. Close both."""
+        ...
+
+    def alias(self, generation: str) -> None:
+        """Have the index's name lead to another generation, in one step."""
+        ...
+
+    def name_alias(self, alias: str) -> None:
+        """Call the index by an alias, which is made where it is not there.
+
+        Raises ``UsageError`` where the alias leads to another collection, or the engine needs none.
+        """
+        ...
+
+    def drop(self) -> None:
+        """Delete this generation, which must not be the current one; it is closed."""
+        ...
+
     def info(self) -> StoreInfo:
         """Engine, version, size, vectors and payload indexes."""
         ...

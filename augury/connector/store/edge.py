@@ -29,14 +29,12 @@ What the engine is like, as far as callers notice:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import qdrant_edge as edge
 
 from ...errors import AuguryError, FilterError, IndexFull, IndexNotFound, StoreError, UsageError
@@ -48,7 +46,6 @@ from ...schemas.points import (
     Record,
     ScoredPoint,
     SearchRequest,
-    SparseVector,
     StoreInfo,
 )
 from . import ties
@@ -68,6 +65,7 @@ from .edge_wire import (
     to_point,
     to_query,
 )
+from .size import point_bytes
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
@@ -84,9 +82,9 @@ class EdgeStore:
     engine reports.
     """
 
-    def __init__(self, path: Path, *, create: bool) -> None:
+    def __init__(self, path: Path, *, create: bool, folder: EdgeFolder | None = None) -> None:
         self._path = Path(path)
-        self._folder = EdgeFolder(self._path, create=create)
+        self._folder = folder or EdgeFolder(self._path, create=create)
         self._shard: edge.EdgeShard | None = None
         self._spec = CollectionSpec()
         self._closed = False
@@ -131,7 +129,7 @@ class EdgeStore:
         check_points(points, self._spec)
         if not points:
             return
-        size = sum(_size(point) for point in points)
+        size = sum(map(point_bytes, points))
         self._folder.require_room(_COPIES * size)
         with self._engine() as shard:
             shard.update(edge.UpdateOperation.upsert_points([to_point(point) for point in points]))
@@ -210,6 +208,57 @@ class EdgeStore:
         self._folder.require_room(0, _SMALL_ROOM)
         self._folder.set_metadata(metadata)
 
+    def note(self, key: str) -> Any:
+        """What ``set_note`` stored under a key beside the metadata, or None."""
+        self._require_open()
+        return self._folder.note(key)
+
+    def set_note(self, key: str, value: Any) -> None:
+        """Store a JSON value under a key, in one step; None forgets it."""
+        self._require_open()
+        self._folder.set_note(key, value)
+
+    @property
+    def generation(self) -> str:
+        """Its number: ``1`` is what the folder was made with."""
+        return self._folder.generation
+
+    def settle(self) -> None:
+        """Does nothing: an open index stays with its generation."""
+
+    @property
+    def name(self) -> str:
+        """Empty: the folder leads to it, by whatever path."""
+        return ""
+
+    def current(self, name: str = "") -> str:
+        """The number of the generation that opening the folder gives."""
+        return self._folder.current()
+
+    def unused(self, after: str = "") -> str:
+        """A number that no generation has."""
+        return self._folder.unused(after)
+
+    def at(self, generation: str) -> EdgeStore:
+        """The store of another generation in the same folder, under the same lock."""
+        self._require_open()
+        folder = EdgeFolder(self._path, create=False, generation=generation, beside=self._folder)
+        return EdgeStore(self._path, create=False, folder=folder)
+
+    def alias(self, generation: str) -> None:
+        """Have the folder opened at another generation from now on, in one step."""
+        self._require_open()
+        self._folder.lead_to(generation)
+
+    def name_alias(self, alias: str) -> None:
+        """Raises ``UsageError``: the folder's name leads to any of its generations."""
+        raise UsageError(f"The index {self._path} is a folder and needs no alias", "Leave --alias out")
+
+    def drop(self) -> None:
+        """Delete this generation's files."""
+        self.close()
+        self._folder.drop()
+
     def info(self) -> StoreInfo:
         """Engine, version, size, vectors and payload indexes."""
         names = (*self._spec.vectors, *self._spec.sparse)
@@ -256,7 +305,6 @@ class EdgeStore:
                 shard.close()
 
     def _tidy(self, shard: edge.EdgeShard) -> None:
-        """Make compact segments of what was written, if there is room for the copies."""
         try:
             self._folder.require_room(_COPIES * SEGMENT_BYTES)
         except IndexFull:
@@ -344,12 +392,3 @@ def _filter(filter: Filter | None) -> edge.Filter | None:
             f"The engine cannot use this filter: {str(error).splitlines()[0] if str(error) else error!r}",
             "Check its numbers, coordinates and field names",
         ) from error
-
-
-def _size(point: Point) -> int:
-    return len(json.dumps(point.payload)) + sum(
-        vector.indices.nbytes + vector.values.nbytes
-        if isinstance(vector, SparseVector)
-        else np.asarray(vector).nbytes
-        for vector in point.vectors.values()
-    )

@@ -147,16 +147,14 @@ class LiveCollection:
         return next((each.collection_name for each in aliases if each.alias_name == self._collection), None)
 
     def move_alias(self, alias: str, collection: str) -> None:
-        """Have the alias lead to a collection, in one step."""
+        """Have the alias lead to a collection, in one step; it is made where it is not there."""
+        made = models.CreateAlias(collection_name=collection, alias_name=alias)
+        operations: list[Any] = [models.CreateAliasOperation(create_alias=made)]
         with self._server() as client:
-            client.update_collection_aliases(
-                [
-                    models.DeleteAliasOperation(delete_alias=models.DeleteAlias(alias_name=alias)),
-                    models.CreateAliasOperation(
-                        create_alias=models.CreateAlias(collection_name=collection, alias_name=alias)
-                    ),
-                ]
-            )
+            if any(each.alias_name == alias for each in client.get_aliases().aliases):
+                gone = models.DeleteAlias(alias_name=alias)
+                operations.insert(0, models.DeleteAliasOperation(delete_alias=gone))
+            client.update_collection_aliases(operations)
 
     def make_like(self, other: LiveCollection, spec: CollectionSpec) -> None:
         """Make this collection with the vectors and payload indexes of another one, and those of ``spec``."""

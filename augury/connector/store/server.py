@@ -18,7 +18,14 @@ from typing import Any
 
 from qdrant_client import AsyncQdrantClient, QdrantClient, models
 
-from ...errors import IndexNotFound, StoreError, Unsupported
+from ...errors import (
+    IndexNotFound,
+    StoreError,
+    StoreTimeout,
+    StoreUnavailable,
+    Unsupported,
+    UsageError,
+)
 from ...schemas.collection import CollectionSpec
 from ...schemas.connection import Connection
 from ...schemas.points import (
@@ -83,7 +90,7 @@ class ServerStore:
         collection: str,
         connection: Connection | None = None,
     ) -> None:
-        self._collection = collection
+        self._name = self._collection = collection
         self._owned = isinstance(client_or_url, str)
         if not isinstance(client_or_url, str):
             self._client = client_or_url
@@ -121,7 +128,84 @@ class ServerStore:
 
     def beside(self, collection: str) -> ServerStore:
         """The store of another collection of the same server, through the same client."""
-        return ServerStore(self._client, collection)
+        store = ServerStore(self._client, collection)
+        store._lock = self._lock
+        return store
+
+    @property
+    def generation(self) -> str:
+        """The collection's own name, once it is settled."""
+        return self._collection
+
+    def settle(self) -> None:
+        """Stay with the collection that the name leads to now, where it is an alias."""
+        self._collection = self.current()
+
+    @property
+    def name(self) -> str:
+        """The alias or the collection's name that it was opened by."""
+        return self._name
+
+    def current(self, name: str = "") -> str:
+        """The collection that the alias leads to; without an alias, the name itself."""
+        name = name or self._name
+        try:
+            return LiveCollection(self._server, name).alias_of() or name
+        except (StoreUnavailable, StoreTimeout):
+            raise
+        except StoreError:  # a key for one collection alone may not ask for aliases
+            return name
+
+    def unused(self, after: str = "") -> str:
+        """``kb@2`` after ``kb`` or ``kb@1``. Raises ``UsageError`` where the name is no alias."""
+        if self.current() == self._name:
+            raise UsageError(
+                f"{self._name} is a collection, and Qdrant gives no alias the name of one, so that it cannot "
+                "lead to another",
+                f"Have searches and writers use an alias: --alias {self._name}-live makes it",
+            )
+        numbers = (each.rpartition("@")[2] for each in (self._collection, after) if "@" in each)
+        following = 1 + max([1, *(int(number) for number in numbers if number.isdecimal())])
+        while self.beside(found := f"{self._name}@{following}").exists():
+            following += 1
+        return found
+
+    def at(self, generation: str) -> ServerStore:
+        """The store of another collection that the alias may lead to, through the same client."""
+        store = self.beside(generation)
+        store._name = self._name
+        return store
+
+    def alias(self, generation: str) -> None:
+        """Have the alias lead to another collection, in one request."""
+        self.live.move_alias(self._name, generation)
+
+    def name_alias(self, alias: str) -> None:
+        """Call the index by an alias, which is made where it is not there."""
+        self.settle()
+        leads = LiveCollection(self._server, alias).alias_of()
+        if alias != self._collection and leads is None and not self.beside(alias).exists():
+            self.live.move_alias(alias, self._collection)
+        elif leads != self._collection:
+            raise UsageError(
+                f"{alias} is {f'an alias of {leads}' if leads else 'a collection'}, and cannot lead to "
+                f"{self._collection}",
+                "Choose another name with --alias",
+            )
+        self._name = alias
+
+    def drop(self) -> None:
+        """Delete the collection; what is not there does not matter."""
+        self.live.drop_collection()
+        self.close()
+
+    def note(self, key: str) -> Any:
+        """What ``set_note`` stored under a key of the collection's metadata, or None."""
+        return self.live.note(key) if self.exists() else None
+
+    def set_note(self, key: str, value: Any) -> None:
+        """Store a JSON value under a key of the collection's metadata; None forgets it."""
+        self.live.set_note(key, value)
 
     @property
     def wire(self) -> str:

@@ -1,4 +1,4 @@
-"""One attach at a time: a note in the collection's metadata that its holder renews, and that runs out."""
+"""One attach or re-index at a time: a note with the collection that its holder renews, and that runs out."""
 
 from __future__ import annotations
 
@@ -9,16 +9,34 @@ import time
 import uuid
 from contextlib import suppress
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Protocol, Self
 
-from ...errors import AuguryError, IndexLocked, IndexNotFound
-
-if TYPE_CHECKING:
-    from ..store.live import LiveCollection
+from ..errors import AuguryError, IndexLocked, IndexNotFound
 
 _KEY = "augury_lease"
 _LASTS_S = 60.0
 _RENEWED_S = 15.0
+
+
+class Notes(Protocol):
+    """What keeps notes: a store, or a collection that an app uses."""
+
+    def note(self, key: str) -> Any:
+        """The note, or None."""
+        ...
+
+    def set_note(self, key: str, value: Any) -> None:
+        """Keep a JSON value; None forgets it."""
+        ...
+
+
+def held_by(notes: Notes) -> dict[str, Any] | None:
+    """The note of whoever works on it now, or None."""
+    note = notes.note(_KEY)
+    if not isinstance(note, dict) or float(note.get("until", 0)) < time.time():
+        return None
+    mine = note.get("host") == socket.gethostname()
+    return note if not mine or _alive(int(note.get("process", 0))) else None
 
 
 class Lease:
@@ -30,7 +48,7 @@ class Lease:
     Raises ``IndexLocked`` where another holds it.
     """
 
-    def __init__(self, live: LiveCollection, where: str, what: str) -> None:
+    def __init__(self, live: Notes, where: str, what: str) -> None:
         self._live = live
         self._where = where
         self._note = {
@@ -43,8 +61,7 @@ class Lease:
         self._thread = threading.Thread(target=self._renew, daemon=True, name="augury-lease")
 
     def __enter__(self) -> Self:
-        held = self._live.note(_KEY)
-        if isinstance(held, dict) and self._is_held(held):
+        if held := held_by(self._live):
             self._refuse(held)
         self._write()
         self.check()
@@ -82,11 +99,6 @@ class Lease:
                 self._write()
             except AuguryError:
                 continue  # a server that is away for a moment; the work itself reports what lasts
-
-    def _is_held(self, note: dict[str, Any]) -> bool:
-        if float(note.get("until", 0)) < time.time():
-            return False
-        return note.get("host") != self._note["host"] or _alive(int(note.get("process", 0)))
 
     def _refuse(self, note: dict[str, Any]) -> None:
         raise IndexLocked(
