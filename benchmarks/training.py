@@ -12,6 +12,7 @@ not done again, and one that was broken off goes on. The table is written betwee
 from __future__ import annotations
 
 import argparse
+import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -84,14 +85,28 @@ def run(name: str, data: Path, work: Path) -> tuple[TrainingReport, dict[str, Ga
     return report, gains(*measured)
 
 
-def mine(collection: Path, kind: Any, base: str, where: Path, records: Path) -> None:
-    """Write the train split as records whose negatives the base finds and nobody judged."""
+def mine(collection: Path, kind: Any, base: str, where: Path, records: Path, most: int | None = None) -> None:
+    """Write the train split as records whose negatives the base finds and nobody judged.
+
+    Args:
+        most: queries that are taken, by a hash of theirs; where there are more, negatives are of the answers
+            of those that are taken.
+    """
     excluded = load_excluded(collection)
+    wanted = sorted(
+        open_records(f"{collection}:train"),
+        key=lambda record: hashlib.sha256(record.query.encode()).hexdigest(),
+    )
+    corpus = list(beir_corpus(collection))
+    if most is not None and most < len(wanted):
+        wanted = wanted[:most]
+        answered = {passage.doc_id for record in wanted for passage in record.positives}
+        corpus = [document for document in corpus if document.id in answered]
     lines = []
     own = None if kind == "dense" else OneNumber()
     with augury.open(where, profile=index_profile(kind, base), dense=own) as index:
-        index.ingest(beir_corpus(collection), scenarios="none")
-        for record in open_records(f"{collection}:train"):
+        index.ingest(corpus, scenarios="none")
+        for record in wanted:
             answers = {passage.doc_id for passage in record.positives} | excluded.get(
                 record.query_id, frozenset()
             )

@@ -12,7 +12,6 @@ is done is not done again, and one that was broken off goes on. Tables are writt
 from __future__ import annotations
 
 import argparse
-import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,8 +32,16 @@ MOST = {"scifact": 10_000, "eedi_misconceptions": 10_000, "medquad_train": 3000}
 """Training queries taken of each collection; those of the last are 12,894, which are much alike."""
 TESTS = (("scifact", "test"), ("cranfield", "test"), ("eedi_misconceptions", "dev"))
 ROWS: dict[str, dict[str, Any]] = {
-    "corrected": {"preset": "minilm"},
-    "published": {"preset": "minilm", "qnet": "published", "layers": 6, "temperature": 1.0},
+    "corrected": {"preset": "minilm", "evaluate_every": 50, "patience": 6},
+    "published": {
+        "preset": "minilm",
+        "qnet": "published",
+        "layers": 2,
+        "temperature": 1.0,
+        "near": 0.0,
+        "evaluate_every": 50,
+        "max_steps": 300,
+    },
 }
 """The published q-net, from scratch, has scores of any size, so that it needs no temperature."""
 MARKS = ("<!-- rows of benchmarks/training_rerank.py -->", "<!-- end of reranking rows -->")
@@ -50,12 +57,9 @@ def mixed(data: Path, work: Path, collections: Sequence[str]) -> Path:
         place = work / f"mined-{name}"
         place.mkdir(parents=True, exist_ok=True)
         if not (place / "records.jsonl").exists():
-            mine(data / name, "dense", BASE, place / "index", place / "records.jsonl")
-        records = sorted(
-            open_records(str(place / "records.jsonl")),
-            key=lambda record: hashlib.sha256(record.query.encode()).hexdigest(),
-        )
-        lines += [f"{_named(record, name).model_dump_json()}\n" for record in records[: MOST.get(name)]]
+            mine(data / name, "dense", BASE, place / "index", place / "records.jsonl", MOST.get(name))
+        records = open_records(str(place / "records.jsonl"))
+        lines += [f"{_named(record, name).model_dump_json()}\n" for record in records]
     beside = target.with_suffix(".part")
     beside.write_text("".join(lines), encoding="utf-8")
     beside.replace(target)

@@ -104,7 +104,7 @@ def _smaller(tokenizer: Any, described: dict[str, Any], new: dict[int, int]) -> 
         padding["pad_id"] = new[padding["pad_id"]]
     from transformers import PreTrainedTokenizerFast
 
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=Tokenizer.from_str(json.dumps(described)),
         model_max_length=tokenizer.model_max_length,
         **{name: getattr(tokenizer, name) for name in _SPECIAL if getattr(tokenizer, name, None)},

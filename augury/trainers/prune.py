@@ -14,11 +14,12 @@ from sentence_transformers import SparseEncoder
 from ..models.sparse import SpladeEncoder
 from ..models.vocabulary import keep_terms, terms_in_use
 from ..schemas.document import encoder_text
+from ..schemas.profile import Profile
 from ..schemas.training_report import TrainedKind, TrainingReport
 from .bases import open_base
 from .config import PruneConfig
 from .fitting import Fitted
-from .gate import Progress
+from .gate import Progress, index_profile
 from .prepared import Prepared, prepare
 from .training import quiet, save_model, train
 from .workplace import Workplace
@@ -50,8 +51,8 @@ class _Pruned:
     def revision(self) -> str:
         return self._open()[1]
 
-    def base(self, place: Workplace) -> str:
-        return self.config.base
+    def profiles(self, place: Workplace) -> tuple[Profile, Profile]:
+        return index_profile("sparse", self.config.base), index_profile("sparse", str(place.model))
 
     def fit(self, prepared: Prepared, place: Workplace, progress: Progress) -> Fitted:
         model, _ = self._open()
@@ -63,7 +64,7 @@ class _Pruned:
             vectors += encoder.encode_documents(documents[start : start + 100])
             progress("Counting terms", len(vectors), len(documents))
         keep_terms(model, terms_in_use(model, texts, vectors, self.config.terms))
-        save_model(model, place.model)
+        save_model(lambda folder: model.save_pretrained(folder, create_model_card=False), place.model)
         return Fitted(0, 0)
 
     def _open(self) -> tuple[SparseEncoder, str]:
