@@ -14,7 +14,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from ..errors import MissingDependency, UsageError
 from ..models.device import pick_device, pick_dtype
 from .batches import NoFalseNegatives
-from .config import TrainingConfig
+from .config import RunConfig, TrainingConfig
 from .exact import ExactRetrieval
 from .gate import Progress
 from .prepared import Prepared
@@ -28,15 +28,19 @@ KEPT = 1
 
 @dataclass(frozen=True)
 class Fitted:
-    """``Fitted(steps, best_step)``: how far a run went, and which step's model was the best."""
+    """``Fitted(steps, best_step)``: how far a run went, and which step's model was the best.
+
+    ``checks`` is what was seen to hold on the way.
+    """
 
     steps: int
     best_step: int
+    checks: tuple[str, ...] = ()
 
 
-def require_training() -> None:
+def require_training(*others: str) -> None:
     """Raises ``MissingDependency`` where the packages of the ``train`` extra are not installed."""
-    for package in ("accelerate", "datasets"):
+    for package in ("accelerate", "datasets", *others):
         try:
             __import__(package)
         except ImportError as error:
@@ -57,7 +61,7 @@ def columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
     return found
 
 
-def precision_of(config: TrainingConfig) -> torch.dtype | None:
+def precision_of(config: RunConfig) -> torch.dtype | None:
     """What the network computes in while the weights stay float32; None for float32 too.
 
     Raises ``UsageError`` for float16 on a device that has none.
@@ -101,39 +105,13 @@ def fit(
 
     table = columns(prepared.rows)
     texts = [name for name in table if name != LABEL]
-    precision = precision_of(config)
-    every = "steps" if config.evaluate_every else "epoch"
     made = arguments_kind(
-        output_dir=str(place.checkpoints),
-        num_train_epochs=config.epochs,
-        max_steps=config.max_steps or -1,
-        per_device_train_batch_size=config.batch,
-        gradient_accumulation_steps=config.accumulate,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="constant_with_warmup" if config.schedule == "constant" else config.schedule,
-        warmup_steps=config.warmup,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        bf16=precision is torch.bfloat16,
-        fp16=precision is torch.float16,
-        seed=config.seed,
-        use_cpu=pick_device(config.device) == "cpu",
-        eval_strategy=every,
-        eval_steps=config.evaluate_every,
-        save_strategy=every,
-        save_steps=config.evaluate_every or 500,
-        save_total_limit=KEPT,
-        load_best_model_at_end=True,
+        **run_arguments(config, place),
         metric_for_best_model="eval_score",
         greater_is_better=True,
-        restore_callback_states_from_checkpoint=True,
         batch_sampler=partial(NoFalseNegatives, rows=prepared.rows),
         router_mapping=routes(texts),
         prompts={name: prompts[route] for name, route in routes(texts).items() if prompts.get(route)},
-        logging_steps=10,
-        report_to=_loggers(config, place),
-        disable_tqdm=True,
-        dataloader_pin_memory=pick_device(config.device).startswith("cuda"),
         **arguments,
     )
     trainer = trainer_kind(
@@ -142,8 +120,51 @@ def fit(
         train_dataset=Dataset.from_dict(table),
         loss=loss,
         evaluator=evaluator,
-        callbacks=[_Told(progress), EarlyStoppingCallback(config.patience), *callbacks],
+        callbacks=[*run_callbacks(config, progress), *callbacks],
     )
+    return run(trainer, place)
+
+
+def run_arguments(config: RunConfig, place: Workplace) -> dict[str, Any]:
+    """What the choices of a run are called in transformers' ``TrainingArguments``."""
+    precision = precision_of(config)
+    every = "steps" if config.evaluate_every else "epoch"
+    return {
+        "output_dir": str(place.checkpoints),
+        "num_train_epochs": config.epochs,
+        "max_steps": config.max_steps or -1,
+        "per_device_train_batch_size": config.batch,
+        "gradient_accumulation_steps": config.accumulate,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": "constant_with_warmup" if config.schedule == "constant" else config.schedule,
+        "warmup_steps": config.warmup,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "bf16": precision is torch.bfloat16,
+        "fp16": precision is torch.float16,
+        "seed": config.seed,
+        "use_cpu": pick_device(config.device) == "cpu",
+        "eval_strategy": every,
+        "eval_steps": config.evaluate_every,
+        "save_strategy": every,
+        "save_steps": config.evaluate_every or 500,
+        "save_total_limit": KEPT,
+        "load_best_model_at_end": True,
+        "restore_callback_states_from_checkpoint": True,
+        "logging_steps": 10,
+        "report_to": _loggers(config, place),
+        "disable_tqdm": True,
+        "dataloader_pin_memory": pick_device(config.device).startswith("cuda"),
+    }
+
+
+def run_callbacks(config: RunConfig, progress: Progress) -> list[TrainerCallback]:
+    """What every run does beside its steps."""
+    return [_Told(progress), EarlyStoppingCallback(config.patience)]
+
+
+def run(trainer: Any, place: Workplace) -> Fitted:
+    """Train from the last whole checkpoint on; the trainer's model is the best one in the end."""
     trainer.remove_callback(PrinterCallback)  # the command line draws progress; a library prints nothing
     checkpoint = place.last_checkpoint()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -160,7 +181,7 @@ def is_main() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def _loggers(config: TrainingConfig, place: Workplace) -> list[str]:
+def _loggers(config: RunConfig, place: Workplace) -> list[str]:
     if not config.tensorboard:
         return []
     try:

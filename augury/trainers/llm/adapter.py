@@ -1,0 +1,98 @@
+"""LoRA over an LLM, and the whole model that comes of it: ``lora(config)``, ``save_whole(model, base, out)``.
+
+Hu et al. 2021, https://arxiv.org/abs/2106.09685. A merge can go wrong in silence, as with an adapter that
+was not active, so the folder that was written is read again and held against the model that was trained.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+
+from ...errors import ModelError
+from ..workplace import no_room
+from .base import LlmBase, load_llm
+from .config import LlmConfig
+
+MERGE_TOLERANCE = 0.02
+"""Root mean square of the difference of logits, by that of the logits. Rounding to bfloat16 moves weights by
+up to 2^-9 and logits by less than .01; an adapter that was lost moves them by what was learnt."""
+
+
+def lora(config: LlmConfig) -> Any:
+    """PEFT's config: every linear layer but the head. None for rank 0."""
+    if config.lora_rank == 0:
+        return None
+    from peft import LoraConfig
+
+    return LoraConfig(
+        r=config.lora_rank,
+        lora_alpha=config.lora_alpha,
+        lora_dropout=config.lora_dropout,
+        target_modules="all-linear",
+        task_type="CAUSAL_LM",
+    )
+
+
+def save_whole(trained: Any, base: LlmBase, out: Path, probes: Sequence[Sequence[int]]) -> str:
+    """Merge, save as safetensors in the base's own precision, read again and compare.
+
+    Args:
+        trained: a model, with or without LoRA; it is merged and of no use afterwards.
+        probes: token sequences to compare on, such as prompts with answers.
+
+    Returns:
+        How far the logits of the folder are from the trained model's, as a sentence.
+
+    Raises:
+        ModelError: the disk does not hold it, or what was written is not what was trained.
+    """
+    trained.float().eval()
+    wanted = logits(trained, probes)
+    whole = trained.merge_and_unload() if hasattr(trained, "merge_and_unload") else trained
+    _write(whole.to(base.dtype), base, out)
+    difference = apart(wanted, logits(load_llm(out, str(out), torch.float32).eval(), probes))
+    if not difference <= MERGE_TOLERANCE:  # NaN too
+        raise ModelError(
+            f"The saved model is not the trained one: their logits differ by {difference:.1%}",
+            "Give the same command again; if it stays so, this base cannot be merged, so use --lora-rank 0",
+        )
+    return f"Logits of the saved model are within {difference:.2%} of the trained one's."
+
+
+@torch.no_grad()
+def logits(model: Any, probes: Sequence[Sequence[int]]) -> list[torch.Tensor]:
+    """``(tokens, vocabulary)`` of each probe, in float32."""
+    device = model.device
+    return [
+        model(input_ids=torch.tensor([list(ids)], device=device)).logits[0].float().cpu() for ids in probes
+    ]
+
+
+def apart(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:
+    """Root mean square of the difference, by that of ``a``."""
+    difference = sum(float((x - y).square().sum()) for x, y in zip(a, b, strict=True))
+    size = sum(float(x.square().sum()) for x in a)
+    return float((difference / size) ** 0.5)
+
+
+def _write(model: Any, base: LlmBase, out: Path) -> None:
+    """The folder whole or not at all."""
+    beside = out.with_name(f"{out.name}.part")
+    shutil.rmtree(beside, ignore_errors=True)
+    shutil.rmtree(out, ignore_errors=True)
+    generation = model.generation_config
+    generation.eos_token_id = sorted(base.ends)
+    generation.pad_token_id = base.tokenizer.pad_token_id
+    try:
+        model.save_pretrained(str(beside))
+        base.tokenizer.save_pretrained(str(beside))
+        beside.rename(out)
+    except (OSError, RuntimeError, SafetensorError) as error:
+        shutil.rmtree(beside, ignore_errors=True)
+        raise no_room(out, error) from error
