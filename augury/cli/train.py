@@ -243,6 +243,34 @@ def scenarios(file: Path | None, preset: str | None, quiet: bool, as_json: bool,
         _end(train_scenarios(config, told), as_json)
 
 
+@train.command(short_help="Train an LLM that writes expansions, by preferences.")
+@click.argument("data", required=False)
+@click.option("--preset", type=click.Choice(["expandr", "smollm2"]), help="A known recipe.")
+@click.option("--adapter", metavar="FOLDER", help="A PEFT adapter of the base to train on; the reference.")
+@click.option(
+    "--beta", type=click.FloatRange(0, min_open=True), help="Cost of leaving the reference  [default: 0.1]"
+)
+@click.option("--answer-tokens", type=click.IntRange(16), help="Of the gate's passages  [default: 128]")
+@llm_training_options
+@json_option
+def expander(file: Path | None, preset: str | None, quiet: bool, as_json: bool, **options: Any) -> None:
+    """Teach an LLM by preferences (DPO) to write expansions that help a search.
+
+    DATA is a file of preference pairs (augury generate preferences).
+
+    \b
+    augury train expander preferences.jsonl --to my-llm --preset smollm2
+    augury train expander preferences.jsonl --to my-llm --preset expandr
+    augury train expander preferences.jsonl --to my-llm --base my-base --adapter my-sft-adapter
+    """
+    from ..trainers.expander import train_expander
+    from ..trainers.llm.config import expander_config
+
+    config = expander_config(_given(options), file=file, preset=preset or "")
+    with _stages(quiet=quiet or as_json) as told:
+        _end(train_expander(config, told), as_json)
+
+
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     set_given(given, **options)

@@ -15,12 +15,14 @@ from ..connector.ingest.scenario_prompt import parse_analysis
 from ..models.dense import load_dense
 from ..schemas.scenario import Scenario, ScenarioRecord
 from ..schemas.training_report import TrainedKind, TrainingCounts, TrainingReport
-from .fitting import Fitted, is_main, precision_of, require_training, run, run_arguments, run_callbacks
+from .fitting import Fitted, is_main, require_training, run, run_arguments, run_callbacks
 from .gate import Judged, Progress, Verdict, gain, judge
 from .llm.adapter import lora, save_whole
 from .llm.base import LlmBase, chat_ids, open_base
-from .llm.config import ScenarioConfig
+from .llm.config import ScenarioConfig, weights_of
 from .llm.generation import Answer, Writer, smoke
+from .llm.labels import check_batch
+from .llm.silence import silent
 from .llm.similarity import nearness
 from .llm.teacher import Lesson, drawn, lessons, split
 from .training import quiet, run_training
@@ -45,7 +47,8 @@ def train_scenarios(config: ScenarioConfig, progress: Progress = quiet) -> Train
     """
     require_training("trl", "peft")
     trained = _Scenarios(config)
-    return run_training(config, trained, progress, trained.compare)
+    with silent():
+        return run_training(config, trained, progress, trained.compare)
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ class _Scenarios:
         from datasets import Dataset
         from trl.trainer.sft_config import SFTConfig
 
-        from .llm.sft import AnswerTrainer, check_batch
+        from .llm.sft import AnswerTrainer
 
         config, base = self.config, self._base()
         rows = _rows(prepared.train, config.needs)
@@ -126,7 +129,8 @@ class _Scenarios:
         )
         read: Any = trainer.train_dataset
         first = [read[number] for number in range(min(len(rows), config.batch))]
-        said = check_batch(trainer.data_collator(first), base.ends)
+        batch = trainer.data_collator(first)
+        said = check_batch(batch["labels"], batch["attention_mask"], base.ends)
         fitted = run(trainer, place)
         if not is_main():
             return fitted
@@ -155,7 +159,7 @@ class _Scenarios:
             values[VALID].append([float(found is not None) for found in read])
             values[ENDED].append([float(answer.ended) for answer in answers])
             values[SIMILARITY].append(nearness(theirs, [found or [] for found in read], encoder))
-            wrong = smoke(answers)
+            wrong = smoke(answers) or ("" if any(values[VALID][-1]) else "no answer of it can be read")
         found = {name: gain(*both) for name, both in values.items()}
         verdict = judge(found, SIMILARITY, tolerance=config.tolerance)
         if wrong:
@@ -182,13 +186,6 @@ class _Scenarios:
         if not self._opened:
             self._opened.append(open_base(self.config.base))
         return self._opened[0]
-
-
-def weights_of(config: Any) -> Any:
-    """What the base is loaded in: weights that a LoRA leaves alone need no more than is computed in."""
-    import torch
-
-    return (precision_of(config) if config.lora_rank else None) or torch.float32
 
 
 def read_answer(text: str, needs: int) -> list[Scenario] | None:

@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import Field
 
 from ..config import RunConfig, merged_config
+from ..fitting import precision_of
 from .presets import EXPANDER_PRESETS, SCENARIO_PRESETS
 
 
@@ -62,11 +64,7 @@ class ExpanderConfig(LlmConfig):
         adapter: a PEFT adapter of ``base``, from supervised training: it is trained further, and a frozen
             copy of it is the reference.
         beta: how dear it is to leave the reference.
-        dev: judged queries that base and result are searched with, expanded by each: a BEIR folder with
-            ``:SPLIT`` after it for one not called dev.
-        dev_queries: no more of them.
-        dense: the encoder of that search.
-        answer_tokens: longest passage that is drawn.
+        answer_tokens: longest passage that is drawn to see what the model writes.
     """
 
     base: str = "starter:smollm2"
@@ -74,10 +72,8 @@ class ExpanderConfig(LlmConfig):
     beta: float = Field(default=0.1, gt=0)
     lora_rank: int = Field(default=8, ge=0)
     lora_alpha: int = Field(default=32, ge=1)
-    dev: str = ""
-    dev_queries: int = Field(default=100, ge=1)
-    dense: str = "starter:minilm"
-    answer_tokens: int = Field(default=256, ge=16)
+    gate_rows: int = Field(default=200, ge=1)
+    answer_tokens: int = Field(default=128, ge=16)
 
 
 def scenario_config(
@@ -92,3 +88,8 @@ def expander_config(
 ) -> ExpanderConfig:
     """``expander_config({"data": "preferences.jsonl", "to": "my-llm"})``."""
     return merged_config(ExpanderConfig, given, file, preset, EXPANDER_PRESETS)
+
+
+def weights_of(config: LlmConfig) -> torch.dtype:
+    """What the base is loaded in: weights that a LoRA leaves alone need no more than is computed in."""
+    return (precision_of(config) if config.lora_rank else None) or torch.float32

@@ -14,11 +14,9 @@ import torch
 from torch.nn.functional import cross_entropy
 from trl.trainer.sft_trainer import SFTTrainer
 
-from ...errors import ModelError
 from .checkpoints import LlmCheckpoints
+from .labels import IGNORED
 
-IGNORED = -100
-"""The label of a token that is not learnt."""
 _WORTH = 32
 """Tokens; a shorter common beginning is not worth a second pass."""
 
@@ -67,25 +65,3 @@ def answer_loss(model: Any, batch: dict[str, Any], length: int) -> torch.Tensor:
     logits = out.logits[:, :-1].float()  # (rows, kept - 1, vocabulary)
     targets = labels[:, -logits.shape[1] :]
     return cross_entropy(logits.flatten(0, 1), targets.flatten(), ignore_index=IGNORED, reduction="sum")
-
-
-def check_batch(batch: dict[str, Any], ends: frozenset[int]) -> str:
-    """What a batch teaches, as a sentence: the end of each answer, and neither prompt nor padding.
-
-    Raises ``ModelError`` where padding is learnt, where no answer is, or where its end is not.
-    """
-    labels, mask = batch["labels"], batch["attention_mask"]
-    if bool(((labels != IGNORED) & (mask == 0)).any()):
-        raise ModelError("Padding would be learnt", "Use a base whose tokenizer tells padding apart")
-    for row in labels:
-        learnt = row[row != IGNORED].tolist()
-        if not learnt or int(row[0]) != IGNORED:
-            raise ModelError(
-                "The chat template does not tell the answer from the prompt", "Use another instruct model"
-            )
-        if not ends & set(learnt):
-            raise ModelError(
-                "No answer ends with a token that stops generation, so the model would never stop",
-                "Use another instruct model, or raise max_tokens",
-            )
-    return "Prompt and padding are not learnt, and the end of an answer is."
