@@ -130,10 +130,10 @@ def table(done: dict[str, tuple[TrainingReport, dict[str, Gain]]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def write_table(docs: Path, text: str) -> None:
+def write_table(docs: Path, text: str, marks: tuple[str, str] = _MARKS) -> None:
     """Put the table between the marks. Raises ``SourceError`` where the file has none."""
     page = docs.read_text(encoding="utf-8")
-    start, end = _MARKS
+    start, end = marks
     if start not in page or end not in page:
         raise SourceError(f"{docs} has no place for the table", f"Write the lines {start} and {end} there")
     head, tail = page.split(start)[0], page.split(end)[1]

@@ -91,6 +91,7 @@ class _Expander:
 
     def prepare(self) -> Prepared:
         config = self.config
+        self._base()  # a wrong one shows before anything is read
         pairs, sha256 = read_pairs(config.data)
         train, held = split_pairs(pairs, config.dev_share, config.seed)
         choosing, judging = (
