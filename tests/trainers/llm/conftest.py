@@ -14,6 +14,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from augury.connector.ingest.scenario_prompt import EXAMPLE, EXAMPLE_ANSWER, SYSTEM, TEMPLATE
 
+_FAST: Any = PreTrainedTokenizerFast  # its types are not told
 START, END, PAD = "<|start|>", "<|end|>", "<|pad|>"
 CHAT = (
     "{% for m in messages %}<|start|>{{ m['role'] }}\n{{ m['content'] }}<|end|>\n{% endfor %}"
@@ -47,7 +48,7 @@ def tiny_llm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
                     show_progress=False,
                 ),
             )
-            tokenizer = PreTrainedTokenizerFast(
+            tokenizer: Any = _FAST(
                 tokenizer_object=bpe, bos_token=START, eos_token=END, pad_token=pad, chat_template=chat
             )
             tokenizer.save_pretrained(folder)
@@ -65,7 +66,8 @@ def tiny_llm(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
                 pad_token_id=tokenizer.convert_tokens_to_ids(pad or END),
                 tie_word_embeddings=True,
             )
-            LlamaForCausalLM(config).to(dtype).save_pretrained(folder)
+            model: Any = LlamaForCausalLM(config)
+            model.to(dtype).save_pretrained(folder)
             made[key] = folder
         return made[key]
 
