@@ -20,6 +20,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,13 +113,13 @@ def scenarios(bench: Bench) -> str:
         file = bench.work / f"scenarios-{name}.jsonl"
         if not file.exists() or not (bench.work / f"unseen-{name}.json").exists():
             with bench.served(name, open_base(model)) as llm:
-                bench.kept(f"unseen-{name}", lambda llm=llm: _without_schema(llm, unseen, config.needs))
+                bench.kept(f"unseen-{name}", partial(_without_schema, llm, unseen, config.needs))
                 _write_scenarios(folder, llm, config.needs, file)
         written[name] = bench.kept(f"unseen-{name}", list)
         files[name] = file
     evaluations = {
         name: Evaluation.model_validate(
-            bench.kept(f"evaluated-{name}", lambda name=name: _searched(bench, folder, name, files[name]))
+            bench.kept(f"evaluated-{name}", partial(_searched, bench, folder, name, files[name]))
         )
         for name in ("none", "base", "distilled", "teacher")
     }
@@ -137,11 +138,11 @@ def expander(bench: Bench) -> str:
     report = train_expander(config)
     if report is None:
         raise SystemExit(0)
-    found = {"none": bench.kept("expanded-none", lambda: _expanded(bench, folder, None))}
+    found = {"none": bench.kept("expanded-none", partial(_expanded, bench, folder, None))}
     for name, model in (("base", config.base), ("tuned", report.model)):
         if not (bench.work / f"expanded-{name}.json").exists():
             with bench.served(name, open_base(model)) as llm:
-                bench.kept(f"expanded-{name}", lambda llm=llm: _expanded(bench, folder, llm))
+                bench.kept(f"expanded-{name}", partial(_expanded, bench, folder, llm))
         found[name] = bench.kept(f"expanded-{name}", dict)
     evaluations = {name: Evaluation.model_validate(each) for name, each in found.items()}
     accuracy, preferred = report.measures["accuracy"], report.measures["preferred"]
