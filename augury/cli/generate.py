@@ -34,6 +34,9 @@ def generate() -> None:
 )
 @source_options
 @click.option("--needs", type=click.IntRange(1, 16), help="Most scenarios of a passage  [default: 4]")
+@click.option(
+    "--teacher", is_flag=True, help="Write the passages' texts too, for: augury train scenarios FILE"
+)
 @chunk_options
 @llm_options
 @run_options
@@ -41,6 +44,7 @@ def generate() -> None:
 def scenarios(
     source: str,
     output: Path,
+    teacher: bool,
     id_field: str | None,
     text_field: str | None,
     title_field: str | None,
@@ -61,6 +65,7 @@ def scenarios(
     \b
     augury generate scenarios docs/ -o scenarios.jsonl --llm-url http://localhost:8000/v1
     augury ingest docs/ --to my-index --scenarios scenarios.jsonl
+    augury generate scenarios docs/ -o teacher.jsonl --teacher --llm-model gpt-4o
     """
     from ..connector.ingest.generate import generate as generate_scenarios
     from ..connector.ingest.generator import ScenarioGenerator
@@ -79,6 +84,7 @@ def scenarios(
             ScenarioGenerator(llm, profile.generation),
             profile,
             output,
+            texts=teacher,
             on_error=on_error,
             dead_letters=dead_letters or output.with_name(f"{output.name}.dead-letters.jsonl"),
             progress=lambda running: advance(running.documents.written + running.documents.failed),

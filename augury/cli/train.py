@@ -296,6 +296,117 @@ def hypencoder(file: Path | None, preset: str | None, quiet: bool, as_json: bool
         _end(train_hypencoder(config, told), as_json)
 
 
+llm_training_options = together(
+    click.option(
+        "--to", metavar="FOLDER", help="Where the model goes. Work lies beside it until it is done."
+    ),
+    click.option(
+        "--base", metavar="MODEL", help="A folder, starter: or hub name  [default: starter:smollm2]"
+    ),
+    click.option(
+        "--config",
+        "file",
+        type=click.Path(exists=True, dir_okay=False, path_type=Path),
+        help="A TOML file of the options; flags go before it.",
+    ),
+    click.option("--dev-share", type=_FRACTION, help="Share held out  [default: 0.1]"),
+    click.option("--dev-rows", type=_POSITIVE, help="Most of it that chooses the step  [default: 64]"),
+    click.option("--gate-rows", type=_POSITIVE, help="Most of it that the gate writes for  [default: 32]"),
+    click.option("--epochs", type=click.FloatRange(0, min_open=True), help="[default: 3]"),
+    click.option("--max-steps", type=_POSITIVE, help="Instead of epochs."),
+    click.option("--batch", type=_POSITIVE, help="Examples of a step on one device  [default: 8]"),
+    click.option("--accumulate", type=_POSITIVE, help="Batches of a step  [default: 1]"),
+    click.option(
+        "--lr",
+        "learning_rate",
+        type=click.FloatRange(0, min_open=True),
+        help="Learning rate  [default: 2e-5]",
+    ),
+    click.option("--lora-rank", type=click.IntRange(0), help="0 trains every weight."),
+    click.option("--lora-alpha", type=_POSITIVE, help="The LoRA is scaled by alpha / rank."),
+    click.option("--max-tokens", type=click.IntRange(64), help="Of prompt and answer  [default: 4096]"),
+    click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, more work."),
+    click.option("--evaluate-every", type=_POSITIVE, metavar="STEPS", help="[default: each epoch]"),
+    click.option("--patience", type=_POSITIVE, help="Evaluations without a better one  [default: 3]"),
+    click.option(
+        "--precision", type=click.Choice(["auto", "float32", "bfloat16", "float16"]), help="[default: auto]"
+    ),
+    click.option(
+        "--device", metavar="NAME", help="cuda, mps or cpu  [default: the first of them that is there]"
+    ),
+    click.option("--seed", type=int, help="[default: 42]"),
+    click.option(
+        "--licence", metavar="SPDX", help="Of the trained model, for its card  [default: the base's]"
+    ),
+    click.option("--tensorboard", is_flag=True, default=None, help="Write logs to FOLDER.logs."),
+    click.option("--keep-checkpoints", is_flag=True, default=None, help="Do not delete FOLDER.training."),
+    click.option(
+        "--allow-worse", is_flag=True, default=None, help="Let a model pass that is worse than its base."
+    ),
+    click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
+)
+"""What both trainers of LLMs are told; see ``LlmConfig``."""
+
+
+@train.command(short_help="Distil an LLM that writes scenarios.")
+@click.argument("data", required=False)
+@click.option("--preset", type=click.Choice(["spike", "smollm2"]), help="A known recipe.")
+@click.option("--documents", metavar="SOURCE", help="What DATA's scenarios were made of, if it has no texts.")
+@click.option("--needs", type=click.IntRange(1, 16), help="Scenarios it learns to write  [default: 4]")
+@click.option("--answer-tokens", type=click.IntRange(16), help="Of the gate's answers  [default: 1024]")
+@click.option("--encoder", metavar="MODEL", help="Compares with the teacher's  [default: starter:minilm]")
+@llm_training_options
+@json_option
+def scenarios(file: Path | None, preset: str | None, quiet: bool, as_json: bool, **options: Any) -> None:
+    """Teach a small LLM to write scenarios as a strong one does.
+
+    DATA is a file of the strong one's scenarios (augury generate scenarios --teacher). The model learns the
+    very prompt that ingest sends and the answer that ingest reads. What comes out is a whole model folder,
+    for vLLM or any server that loads one.
+
+    
+    augury generate scenarios docs/ -o teacher.jsonl --teacher --llm-model gpt-4o
+    augury train scenarios teacher.jsonl --to my-llm --preset smollm2
+    augury train scenarios teacher.jsonl --to my-llm --preset spike
+    augury train scenarios teacher.jsonl --documents docs/ --to my-llm --base my-base --lora-rank 0
+    torchrun --nproc-per-node 4 -m augury train scenarios teacher.jsonl --to my-llm --preset spike
+    """
+    from ..trainers.llm.config import scenario_config
+    from ..trainers.scenarios import train_scenarios
+
+    config = scenario_config(_given(options), file=file, preset=preset or "")
+    with _stages(quiet=quiet or as_json) as told:
+        _end(train_scenarios(config, told), as_json)
+
+
+@train.command(short_help="Train an LLM that writes expansions, by preferences.")
+@click.argument("data", required=False)
+@click.option("--preset", type=click.Choice(["expandr", "smollm2"]), help="A known recipe.")
+@click.option("--adapter", metavar="FOLDER", help="A PEFT adapter of the base to train on; the reference.")
+@click.option(
+    "--beta", type=click.FloatRange(0, min_open=True), help="Cost of leaving the reference  [default: 0.1]"
+)
+@click.option("--answer-tokens", type=click.IntRange(16), help="Of the gate's passages  [default: 128]")
+@llm_training_options
+@json_option
+def expander(file: Path | None, preset: str | None, quiet: bool, as_json: bool, **options: Any) -> None:
+    """Teach an LLM by preferences (DPO) to write expansions that help a search.
+
+    DATA is a file of preference pairs (augury generate preferences).
+
+    \b
+    augury train expander preferences.jsonl --to my-llm --preset smollm2
+    augury train expander preferences.jsonl --to my-llm --preset expandr
+    augury train expander preferences.jsonl --to my-llm --base my-base --adapter my-sft-adapter
+    """
+    from ..trainers.expander import train_expander
+    from ..trainers.llm.config import expander_config
+
+    config = expander_config(_given(options), file=file, preset=preset or "")
+    with _stages(quiet=quiet or as_json) as told:
+        _end(train_expander(config, told), as_json)
+
+
 def _given(options: dict[str, Any]) -> dict[str, Any]:
     given: dict[str, Any] = {}
     set_given(given, **options)
@@ -342,7 +453,12 @@ def _show(report: TrainingReport) -> None:
         for measure, gain in report.measures.items()
     ]
     counts = report.counts
-    title = f"{report.dev}: {counts.dev_queries} queries, {counts.dev_documents} documents"
+    held = [
+        f"{count} {what}"
+        for count, what in ((counts.dev_queries, "queries"), (counts.dev_documents, "documents"))
+        if count
+    ]
+    title = f"{report.dev}: {', '.join(held)}"
     print_table(["", "after", "(before)", "difference"], rows, title=title)
     out = console()
     for when, terms in report.active_terms.items():
@@ -351,7 +467,7 @@ def _show(report: TrainingReport) -> None:
     if len(report.curve) > 1:
         curve = ", ".join(f"{score:.3f} ({step})" for step, score in report.curve)
         out.print(f"Score by step: {curve}")
-    for note in report.notes:
+    for note in (*report.checks, *report.notes):
         out.print(plain(note))
     out.print(plain(report.verdict))
     out.print(f"Model: {plain(report.model)}")

@@ -62,7 +62,7 @@ class ScenarioRecord(BaseModel):
     """One line of a scenario file: SPIKE's JSON object with the ``doc_id`` it belongs to.
 
     Optional additions of this project: ``chunk``, ``generator``, ``prompt_hash``, and ``text_hash``, the
-    digest of the passage that the scenarios were made from.
+    digest of the passage that the scenarios were made from; ``text`` is that passage, for a trainer.
     """
 
     doc_id: str = Field(coerce_numbers_to_str=True)
@@ -73,6 +73,7 @@ class ScenarioRecord(BaseModel):
     generator: str = ""
     prompt_hash: str = ""
     text_hash: str = ""
+    text: str = ""
 
     def scenarios(self) -> tuple[Scenario, ...]:
         """One scenario per entry of ``explanation``."""

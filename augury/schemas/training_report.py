@@ -11,7 +11,7 @@ from .evaluation import Difference, Mean
 
 REPORT_FILE = "augury_training.json"
 """Lies in the model's folder. It is no part of the model, and its revision does not cover it."""
-TrainedKind = Literal["dense", "sparse", "hypencoder"]
+TrainedKind = Literal["dense", "sparse", "hypencoder", "scenarios", "expander"]
 
 
 class _Part(BaseModel):
@@ -34,7 +34,8 @@ class ActiveTerms(_Part):
 
 
 class TrainingCounts(_Part):
-    """``rows`` is what an epoch goes through: a query with one positive and its negatives."""
+    """``rows`` is what an epoch goes through: a query with one positive and its negatives, a document with
+    the teacher's answer, or a preference pair. Those of ``dev`` were held out."""
 
     records: int
     rows: int
@@ -49,6 +50,7 @@ class TrainingReport(_Part):
         accepted: whether the gate let it pass, or was overruled.
         verdict: why, in a sentence.
         data_sha256: over every record that was read.
+        checks: what was seen to hold of an LLM: padding and end of text, step 0, the merge, what it writes.
         active_terms: of a sparse model, before and after.
         curve: each evaluated step with its score.
         config: every choice, as ``--config`` reads it.
@@ -74,5 +76,6 @@ class TrainingReport(_Part):
     licence: str
     config: dict[str, Any]
     notes: tuple[str, ...] = ()
+    checks: tuple[str, ...] = ()
     augury_version: str
     date: datetime

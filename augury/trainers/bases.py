@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from sentence_transformers import SentenceTransformer, SparseEncoder
 from sentence_transformers.base.modules import Transformer
@@ -13,13 +13,12 @@ from ..errors import ModelError
 from ..models.backbone import open_model
 from ..models.registry import MODELS, refuse_other_kind
 from ..models.resolve import resolve
-from ..schemas.training_report import TrainedKind
 
 Model = TypeVar("Model", SentenceTransformer, SparseEncoder)
 
 
 def open_base(
-    kind: type[Model], name: str, trained: TrainedKind, device: str | None = None
+    kind: type[Model], name: str, trained: Literal["dense", "sparse"], device: str | None = None
 ) -> tuple[Model, str]:
     """The model in float32, and its revision.
 
@@ -81,7 +80,7 @@ def licence_of(name: str) -> str:
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("license:")), "")
 
 
-def _refuse_wrong(folder: Path, name: str, trained: TrainedKind) -> None:
+def _refuse_wrong(folder: Path, name: str, trained: Literal["dense", "sparse"]) -> None:
     modules = _text(folder / "modules.json") + _text(folder / "router_config.json")
     architectures = str(_read(folder / "config.json").get("architectures") or "")
     if trained == "dense":

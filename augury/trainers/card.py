@@ -3,19 +3,73 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 from ..schemas.training_report import TrainingReport
 
-_TAGS = {"dense": "sentence-similarity", "sparse": "feature-extraction", "hypencoder": "text-ranking"}
-_LIBRARIES = {
-    "dense": "sentence-transformers",
-    "sparse": "sentence-transformers",
-    "hypencoder": "augury",
-}
-_LOADS = {
-    "dense": "from sentence_transformers import SentenceTransformer\n\nmodel = SentenceTransformer({name})",
-    "sparse": "from sentence_transformers import SparseEncoder\n\nmodel = SparseEncoder({name})",
-    "hypencoder": "from augury.models.hypencoder import load_hypencoder\n\nmodel = load_hypencoder({name})",
+_RETRIEVER = """\
+```python
+from sentence_transformers import {loads}
+
+model = {loads}("{name}")
+```
+"""
+_RERANKER = """\
+```python
+from augury.models.hypencoder import load_hypencoder
+
+model = load_hypencoder("{name}")
+```
+"""
+_LLM = """\
+```sh
+vllm serve {name}
+augury {use} --llm-url http://localhost:8000/v1
+```
+"""
+
+
+@dataclass(frozen=True)
+class _Words:
+    """What a card says of one kind of model."""
+
+    what: str
+    library: str
+    tag: str
+    snippet: str
+
+
+_WORDS = {
+    "dense": _Words(
+        "A dense retrieval model",
+        "sentence-transformers",
+        "sentence-similarity",
+        _RETRIEVER.replace("{loads}", "SentenceTransformer"),
+    ),
+    "sparse": _Words(
+        "A sparse retrieval model",
+        "sentence-transformers",
+        "feature-extraction",
+        _RETRIEVER.replace("{loads}", "SparseEncoder"),
+    ),
+    "hypencoder": _Words(
+        "A Hypencoder, which reranks",
+        "augury",
+        "text-ranking",
+        _RERANKER,
+    ),
+    "scenarios": _Words(
+        "An LLM that foresees who will need a document",
+        "transformers",
+        "text-generation",
+        _LLM.replace("{use}", "ingest docs/ --to my-index --needs {needs}"),
+    ),
+    "expander": _Words(
+        "An LLM that writes passages which answer a query",
+        "transformers",
+        "text-generation",
+        _LLM.replace("{use}", "search my-index 'a query' --expand llm"),
+    ),
 }
 
 
@@ -31,17 +85,19 @@ def model_card(report: TrainingReport) -> str:
         f"- Active terms {when}: {terms.queries:.0f} in queries, {terms.documents:.0f} in documents\n"
         for when, terms in report.active_terms.items()
     )
-    notes = "".join(f"- {note}\n" for note in report.notes)
+    notes = "".join(f"- {note}\n" for note in (*report.checks, *report.notes))
+    words = _WORDS[report.kind]
+    snippet = words.snippet.replace("{name}", name).replace("{needs}", str(report.config.get("needs", "")))
     return f"""---
 license: {json.dumps(report.licence or "unknown")}
 base_model: {json.dumps(report.base)}
-library_name: {_LIBRARIES[report.kind]}
-pipeline_tag: {_TAGS[report.kind]}
+library_name: {words.library}
+pipeline_tag: {words.tag}
 ---
 
 # {name}
 
-A {report.kind} retrieval model, trained from `{report.base}` (revision {report.base_revision[:12]}) with
+{words.what}, trained from `{report.base}` (revision {report.base_revision[:12]}) with
 Augury {report.augury_version}.
 
 **{report.verdict}.**
@@ -59,7 +115,4 @@ On {report.dev}, {report.counts.dev_queries} queries among {report.counts.dev_do
 {notes}
 The recipe is in `recipe.toml`, and everything that was measured in `augury_training.json`.
 
-```python
-{_LOADS[report.kind].format(name=json.dumps(name))}
-```
-"""
+{snippet}"""

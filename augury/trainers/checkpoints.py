@@ -16,9 +16,10 @@ from .workplace import no_room
 WEIGHTS = "weights.safetensors"
 
 
-class Checkpoints:
+class WholeCheckpoints:
     """Mixed into a trainer of transformers or sentence-transformers."""
 
+    accelerator: Any
     args: Any
     model: Any
     state: Any
@@ -35,6 +36,17 @@ class Checkpoints:
             shutil.rmtree(path, ignore_errors=True)
             raise no_room(path, error) from error
 
+    def _load_best_model(self) -> None:
+        """The library only logs a failure here, and would leave the last model as the best one."""
+        self._load_from_checkpoint(self.state.best_model_checkpoint)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        super()._load_from_checkpoint(resume_from_checkpoint, model)  # type: ignore[misc]
+
+
+class _Encoders(WholeCheckpoints):
+    """Mixed into a trainer of sentence-transformers."""
+
     def _save(self, output_dir: str | None = None, state_dict: Any = None) -> None:
         """The weights alone: a checkpoint is to go on from, and the model is saved at the end.
 
@@ -47,17 +59,13 @@ class Checkpoints:
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
         load_model(self.model if model is None else model, str(Path(resume_from_checkpoint) / WEIGHTS))
 
-    def _load_best_model(self) -> None:
-        """The library only logs a failure here, and would leave the last model as the best one."""
-        self._load_from_checkpoint(self.state.best_model_checkpoint)
-
     def add_model_card_callback(self, default_args_dict: dict[str, Any]) -> None:
         """None: the card is Augury's own, and the library's asks a hub."""
 
 
-class DenseTrainer(Checkpoints, SentenceTransformerTrainer):
+class DenseTrainer(_Encoders, SentenceTransformerTrainer):
     """SentenceTransformerTrainer with whole checkpoints."""
 
 
-class SparseTrainer(Checkpoints, SparseEncoderTrainer):
+class SparseTrainer(_Encoders, SparseEncoderTrainer):
     """SparseEncoderTrainer with whole checkpoints."""

@@ -19,21 +19,14 @@ Schedule = Literal["linear", "cosine", "constant"]
 Precision = Literal["auto", "float32", "bfloat16", "float16"]
 
 
-class TrainingConfig(BaseModel):
+class RunConfig(BaseModel):
     """What every trainer is told. Fields are what ``--config`` and the flags are called.
 
     Attributes:
-        data: training records (JSON Lines), or a BEIR folder, with ``:SPLIT`` after it for one not called
-            train.
+        data: what is trained on.
         to: the folder that the model will be in. Work lies beside it, in ``TO.training``.
         base: the model to start from: a folder, ``starter:`` or hub name.
-        dev: judged queries to choose and to gate by: a BEIR folder with ``:SPLIT`` after it for one not
-            called dev. Without it, ``dev_share`` of the training queries is held out.
-        dev_queries: no more queries than these are evaluated.
-        dev_documents: no more documents are searched; all relevant ones are kept, the others drawn at random.
-        negatives: hard negatives of a row. A query that has fewer gets random documents.
-        batch: queries of a step on one device. Each step has ``batch * accumulate`` of them a device.
-        max_tokens: of a text; the rest is not read, here and by the trained model. None leaves the base's.
+        batch: examples of a step on one device. Each step has ``batch * accumulate`` of them a device.
         evaluate_every: steps between two evaluations; None for once an epoch.
         patience: evaluations without a better one after which training ends.
         precision: ``auto`` is bfloat16 where the hardware has it, float16 on an older GPU, or else float32.
@@ -45,12 +38,6 @@ class TrainingConfig(BaseModel):
     data: str
     to: str
     base: str
-    dev: str = ""
-    dev_share: float = Field(default=0.1, gt=0, lt=1)
-    dev_queries: int = Field(default=1000, ge=1)
-    dev_documents: int = Field(default=10_000, ge=1)
-    measure: str = "nDCG@10"
-    negatives: int = Field(default=1, ge=0, le=64)
     epochs: float = Field(default=3, gt=0)
     max_steps: int | None = Field(default=None, ge=1)
     batch: int = Field(default=32, ge=1)
@@ -60,7 +47,6 @@ class TrainingConfig(BaseModel):
     warmup: float = Field(default=0.1, ge=0, lt=1, description="share of the steps")
     weight_decay: float = Field(default=0.01, ge=0)
     max_grad_norm: float = Field(default=1.0, gt=0)
-    max_tokens: int | None = Field(default=None, ge=8)
     evaluate_every: int | None = Field(default=None, ge=1)
     patience: int = Field(default=3, ge=1)
     precision: Precision = "auto"
@@ -76,6 +62,29 @@ class TrainingConfig(BaseModel):
     def folder(self) -> Path:
         """Where the model goes."""
         return Path(self.to).expanduser().absolute()
+
+
+class TrainingConfig(RunConfig):
+    """What the trainers of retrieval models are told.
+
+    Attributes:
+        data: training records (JSON Lines), or a BEIR folder, with ``:SPLIT`` after it for one not called
+            train.
+        dev: judged queries to choose and to gate by: a BEIR folder with ``:SPLIT`` after it for one not
+            called dev. Without it, ``dev_share`` of the training queries is held out.
+        dev_queries: no more queries than these are evaluated.
+        dev_documents: no more documents are searched; all relevant ones are kept, the others drawn at random.
+        negatives: hard negatives of a row. A query that has fewer gets random documents.
+        max_tokens: of a text; the rest is not read, here and by the trained model. None leaves the base's.
+    """
+
+    dev: str = ""
+    dev_share: float = Field(default=0.1, gt=0, lt=1)
+    dev_queries: int = Field(default=1000, ge=1)
+    dev_documents: int = Field(default=10_000, ge=1)
+    measure: str = "nDCG@10"
+    negatives: int = Field(default=1, ge=0, le=64)
+    max_tokens: int | None = Field(default=None, ge=8)
 
 
 class DenseConfig(TrainingConfig):
@@ -169,25 +178,25 @@ class PruneConfig(TrainingConfig):
     terms: int = Field(default=8000, ge=100)
 
 
-Config = TypeVar("Config", bound=TrainingConfig)
+Config = TypeVar("Config", bound=RunConfig)
 
 
 def dense_config(given: Mapping[str, Any], *, file: Path | None = None, preset: str = "") -> DenseConfig:
     """``dense_config({"data": "records.jsonl", "to": "my-model"}, preset="minilm")``."""
-    return merged(DenseConfig, given, file, preset, DENSE_PRESETS)
+    return merged_config(DenseConfig, given, file, preset, DENSE_PRESETS)
 
 
 def splade_config(given: Mapping[str, Any], *, file: Path | None = None, preset: str = "") -> SpladeConfig:
     """``splade_config({"data": "records.jsonl", "to": "my-splade"})``."""
-    return merged(SpladeConfig, given, file, preset, SPLADE_PRESETS)
+    return merged_config(SpladeConfig, given, file, preset, SPLADE_PRESETS)
 
 
 def prune_config(given: Mapping[str, Any], *, file: Path | None = None) -> PruneConfig:
     """``prune_config({"data": "scifact", "to": "small", "terms": 8000})``."""
-    return merged(PruneConfig, given, file, "", {})
+    return merged_config(PruneConfig, given, file, "", {})
 
 
-def merged(
+def merged_config(
     kind: type[Config],
     given: Mapping[str, Any],
     file: Path | None,
@@ -216,7 +225,7 @@ def read_toml(file: Path) -> dict[str, Any]:
         ) from error
 
 
-def to_toml(config: TrainingConfig) -> str:
+def to_toml(config: RunConfig) -> str:
     """The config as a file that ``--config`` reads. What is None is left out, as TOML has no such value."""
     values = config.model_dump(mode="json", exclude_none=True)
     return "".join(f"{name} = {_toml(value)}\n" for name, value in values.items())

@@ -17,7 +17,7 @@ from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
 from ..errors import MissingDependency, UsageError
 from ..models.device import pick_device, pick_dtype
 from .batches import NoFalseNegatives
-from .config import TrainingConfig
+from .config import RunConfig, TrainingConfig
 from .exact import ExactRetrieval
 from .gate import Progress
 from .prepared import Prepared
@@ -27,23 +27,26 @@ from .workplace import Workplace
 QUERY, EXPANSION, POSITIVE, NEGATIVE, LABEL = "query", "expansion", "positive", "negative", "label"
 KEPT = 1
 """Checkpoints beside the best one."""
+BY_SCORE: dict[str, Any] = {"metric_for_best_model": "eval_score", "greater_is_better": True}
+"""How ``TrainingArguments`` are told that an evaluator's score chooses the step."""
 
 
 @dataclass(frozen=True)
 class Fitted:
     """``Fitted(steps, best_step)``: how far a run went, and which step's model was the best.
 
-    ``curve`` has the score of each evaluated step.
+    ``curve`` has the score of each evaluated step, and ``checks`` is what was seen to hold on the way.
     """
 
     steps: int
     best_step: int
     curve: tuple[tuple[int, float], ...] = ()
+    checks: tuple[str, ...] = ()
 
 
-def require_training() -> None:
+def require_training(*others: str) -> None:
     """Raises ``MissingDependency`` where the packages of the ``train`` extra are not installed."""
-    for package in ("accelerate", "datasets"):
+    for package in ("accelerate", "datasets", *others):
         try:
             __import__(package)
         except ImportError as error:
@@ -64,7 +67,7 @@ def columns(rows: Sequence[Row]) -> dict[str, list[Any]]:
     return found
 
 
-def precision_of(config: TrainingConfig) -> torch.dtype | None:
+def precision_of(config: RunConfig) -> torch.dtype | None:
     """What the network computes in while the weights stay float32; None for float32 too.
 
     Raises ``UsageError`` for float16 on a device that has none.
@@ -108,10 +111,9 @@ def fit(
 
     table = columns(prepared.rows)
     texts = [name for name in table if name != LABEL]
-    made = arguments(
-        arguments_kind,
-        config,
-        place,
+    made = arguments_kind(
+        **run_arguments(config, place),
+        **BY_SCORE,
         batch_sampler=partial(NoFalseNegatives, rows=prepared.rows),
         router_mapping=routes(texts),
         prompts={name: prompts[route] for name, route in routes(texts).items() if prompts.get(route)},
@@ -123,51 +125,51 @@ def fit(
         train_dataset=Dataset.from_dict(table),
         loss=loss,
         evaluator=evaluator,
-        callbacks=list(callbacks),
+        callbacks=[*run_callbacks(config, progress), *callbacks],
     )
-    return run(trainer, config, place, progress)
+    return run(trainer, place)
 
 
-def arguments(kind: type[Any], config: TrainingConfig, place: Workplace, **more: Any) -> Any:
-    """``arguments(TrainingArguments, config, place)``: what a config asks of a trainer of transformers."""
+def run_arguments(config: RunConfig, place: Workplace) -> dict[str, Any]:
+    """What the choices of a run are called in transformers' ``TrainingArguments``."""
     precision = precision_of(config)
     every = "steps" if config.evaluate_every else "epoch"
-    return kind(
-        output_dir=str(place.checkpoints),
-        num_train_epochs=config.epochs,
-        max_steps=config.max_steps or -1,
-        per_device_train_batch_size=config.batch,
-        gradient_accumulation_steps=config.accumulate,
-        learning_rate=config.learning_rate,
-        lr_scheduler_type="constant_with_warmup" if config.schedule == "constant" else config.schedule,
-        warmup_steps=config.warmup,
-        weight_decay=config.weight_decay,
-        max_grad_norm=config.max_grad_norm,
-        bf16=precision is torch.bfloat16,
-        fp16=precision is torch.float16,
-        seed=config.seed,
-        use_cpu=pick_device(config.device) == "cpu",
-        eval_strategy=every,
-        eval_steps=config.evaluate_every,
-        save_strategy=every,
-        save_steps=config.evaluate_every or 500,
-        save_total_limit=KEPT,
-        load_best_model_at_end=True,
-        metric_for_best_model="eval_score",
-        greater_is_better=True,
-        restore_callback_states_from_checkpoint=True,
-        logging_steps=10,
-        report_to=_loggers(config, place),
-        disable_tqdm=True,
-        dataloader_pin_memory=pick_device(config.device).startswith("cuda"),
-        **more,
-    )
+    return {
+        "output_dir": str(place.checkpoints),
+        "num_train_epochs": config.epochs,
+        "max_steps": config.max_steps or -1,
+        "per_device_train_batch_size": config.batch,
+        "gradient_accumulation_steps": config.accumulate,
+        "learning_rate": config.learning_rate,
+        "lr_scheduler_type": "constant_with_warmup" if config.schedule == "constant" else config.schedule,
+        "warmup_steps": config.warmup,
+        "weight_decay": config.weight_decay,
+        "max_grad_norm": config.max_grad_norm,
+        "bf16": precision is torch.bfloat16,
+        "fp16": precision is torch.float16,
+        "seed": config.seed,
+        "use_cpu": pick_device(config.device) == "cpu",
+        "eval_strategy": every,
+        "eval_steps": config.evaluate_every,
+        "save_strategy": every,
+        "save_steps": config.evaluate_every or 500,
+        "save_total_limit": KEPT,
+        "load_best_model_at_end": True,
+        "restore_callback_states_from_checkpoint": True,
+        "logging_steps": 10,
+        "report_to": _loggers(config, place),
+        "disable_tqdm": True,
+        "dataloader_pin_memory": pick_device(config.device).startswith("cuda"),
+    }
 
 
-def run(trainer: Any, config: TrainingConfig, place: Workplace, progress: Progress) -> Fitted:
-    """Train from the last whole checkpoint, or from the start, to the best of the evaluated steps."""
-    for callback in (_Told(progress), EarlyStoppingCallback(config.patience)):
-        trainer.add_callback(callback)
+def run_callbacks(config: RunConfig, progress: Progress) -> list[TrainerCallback]:
+    """What every run does beside its steps."""
+    return [_Told(progress), EarlyStoppingCallback(config.patience)]
+
+
+def run(trainer: Any, place: Workplace) -> Fitted:
+    """Train from the last whole checkpoint on; the trainer's model is the best one in the end."""
     trainer.remove_callback(PrinterCallback)  # the command line draws progress; a library prints nothing
     checkpoint = place.last_checkpoint()
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
@@ -186,7 +188,7 @@ def is_main() -> bool:
     return int(os.environ.get("RANK", "0")) == 0
 
 
-def _loggers(config: TrainingConfig, place: Workplace) -> list[str]:
+def _loggers(config: RunConfig, place: Workplace) -> list[str]:
     if not config.tensorboard:
         return []
     try:

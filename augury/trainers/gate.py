@@ -7,7 +7,7 @@ and that search reads. The difference is paired by query, with a bootstrap inter
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +54,16 @@ class Verdict:
 
     accepted: bool
     sentence: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """``Judged(gains, verdict)``: what base and result came to. ``checks`` is what was seen to hold."""
+
+    gains: dict[str, Gain]
+    verdict: Verdict
+    active: dict[Literal["before", "after"], ActiveTerms] = field(default_factory=dict)
+    checks: tuple[str, ...] = ()
 
 
 def measure_model(
@@ -108,16 +118,17 @@ def reranked_profile(first_stage: str, model: str, reads: Reads, depth: int, wei
 
 def gains(before: Evaluation, after: Evaluation) -> dict[str, Gain]:
     """Every measure of both, and the difference over the same queries."""
-    found = {}
-    for measure in after.measures:
-        a, b = (_values(each, measure) for each in (before, after))
-        difference = mean_of([after_ - before_ for before_, after_ in zip(a, b, strict=True)])
-        found[measure] = Gain(
-            before=before.measures[measure],
-            after=after.measures[measure],
-            difference=Difference(**difference.model_dump(), p=paired_p(a, b)),
-        )
-    return found
+    return {measure: gain(_values(before, measure), _values(after, measure)) for measure in after.measures}
+
+
+def gain(before: Sequence[float], after: Sequence[float]) -> Gain:
+    """``gain([0, 1], [1, 1]).difference.mean``: of values of the same queries, documents or pairs."""
+    difference = mean_of([b - a for a, b in zip(before, after, strict=True)])
+    return Gain(
+        before=mean_of(before),
+        after=mean_of(after),
+        difference=Difference(**difference.model_dump(), p=paired_p(before, after)),
+    )
 
 
 def judge(

@@ -21,7 +21,7 @@ from ..models.resolve import resolve, whole_path
 from ..schemas.profile import Profile
 from ..schemas.training_report import TrainedKind, TrainingReport
 from .bases import refuse_adapter
-from .fitting import Fitted, arguments, run
+from .fitting import BY_SCORE, Fitted, run, run_arguments, run_callbacks
 from .gate import Progress, index_profile, reranked_profile
 from .hypencoder_config import LAYERS, WIDTH, HypencoderTraining
 from .hypencoder_trainer import Batches, HypencoderTrainer
@@ -74,11 +74,13 @@ class _Hypencoder:
         )
         ranker = Ranker(network, config)
         evaluator = RerankedOrder(prepared.dev, texts, inputs, config, first_stage, files)
-        made = arguments(TrainingArguments, config, place, remove_unused_columns=False)
+        made = TrainingArguments(**run_arguments(config, place), **BY_SCORE, remove_unused_columns=False)
         batches = Batches(prepared.rows, texts, inputs)
-        trainer = HypencoderTrainer(ranker, made, prepared.rows, batches, evaluator)
+        trainer = HypencoderTrainer(
+            ranker, made, prepared.rows, batches, evaluator, run_callbacks(config, progress)
+        )
         start = evaluator(ranker)["score"]
-        fitted = run(trainer, config, place, progress)
+        fitted = run(trainer, place)
         network.to("cpu")
         kept = self._kept_base()
         save_model(lambda folder: network.save(folder, base_revision=kept, half=config.half), place.model)

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import Field, model_validator
 
 from ..schemas.profile import Reads
-from .config import TrainingConfig, merged
+from .config import TrainingConfig, merged_config
 from .hypencoder_presets import HYPENCODER_PRESETS
 
 QNetKind = Literal["corrected-dot", "published"]
@@ -99,4 +99,4 @@ def hypencoder_config(
     given: Mapping[str, Any], *, file: Path | None = None, preset: str = ""
 ) -> HypencoderTraining:
     """``hypencoder_config({"data": "records.jsonl", "to": "my-reranker"}, preset="minilm")``."""
-    return merged(HypencoderTraining, given, file, preset, HYPENCODER_PRESETS)
+    return merged_config(HypencoderTraining, given, file, preset, HYPENCODER_PRESETS)

@@ -9,10 +9,10 @@ from typing import Any
 import torch
 from safetensors.torch import load_file, save_file
 from torch.utils.data import DataLoader
-from transformers import Trainer
+from transformers import Trainer, TrainerCallback
 
 from .batches import NoFalseNegatives
-from .checkpoints import WEIGHTS, Checkpoints
+from .checkpoints import WEIGHTS, WholeCheckpoints
 from .ranker import Ranker
 from .ranker_inputs import RankerInputs, Texts
 from .rows import Row
@@ -40,7 +40,7 @@ class Batches:
         return batch
 
 
-class HypencoderTrainer(Checkpoints, Trainer):
+class HypencoderTrainer(WholeCheckpoints, Trainer):
     """``HypencoderTrainer(ranker, arguments, rows, batches, evaluator)``: small checkpoints."""
 
     def __init__(
@@ -50,6 +50,7 @@ class HypencoderTrainer(Checkpoints, Trainer):
         rows: Sequence[Row],
         batches: Batches,
         evaluator: Callable[[Ranker], dict[str, float]],
+        callbacks: Sequence[TrainerCallback],
     ) -> None:
         self._rows = rows
         self._evaluator = evaluator
@@ -60,6 +61,7 @@ class HypencoderTrainer(Checkpoints, Trainer):
             data_collator=batches,
             train_dataset=places,
             eval_dataset=places[:1],  # asked for, and not read: the evaluator has its own queries
+            callbacks=list(callbacks),
         )
 
     def get_train_dataloader(self) -> DataLoader[Any]:

@@ -41,6 +41,11 @@ class Prepared:
     notes: tuple[str, ...]
 
     @property
+    def dev_name(self) -> str:
+        """What the model is judged by."""
+        return self.dev.dataset.name
+
+    @property
     def counts(self) -> TrainingCounts:
         """For the report."""
         return TrainingCounts(

@@ -8,8 +8,9 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from safetensors import SafetensorError
 
@@ -17,12 +18,12 @@ from .._version import __version__
 from ..evaluation.measure import parsed
 from ..models.backbone import no_progress_bars
 from ..schemas.profile import Profile
-from ..schemas.training_report import REPORT_FILE, ActiveTerms, TrainedKind, TrainingReport
+from ..schemas.training_report import REPORT_FILE, ActiveTerms, TrainedKind, TrainingCounts, TrainingReport
 from .bases import licence_of
 from .card import model_card
-from .config import TrainingConfig, to_toml
+from .config import RunConfig, TrainingConfig, to_toml
 from .fitting import Fitted, is_main, require_training
-from .gate import Measured, Progress, Verdict, gains, judge, measure_model
+from .gate import Judged, Progress, Verdict, gains, judge, measure_model
 from .prepared import Prepared
 from .workplace import FREE, Workplace, no_room, write_whole
 
@@ -30,17 +31,41 @@ RECIPE_FILE = "recipe.toml"
 """The config, in the model's folder: ``--config`` reads it."""
 
 
-class Trained(Protocol):
+class Read(Protocol):
+    """The data of a run, as its report tells of it."""
+
+    @property
+    def sha256(self) -> str:
+        """Over everything that was read."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What may not be as it was meant."""
+        ...
+
+    @property
+    def counts(self) -> TrainingCounts:
+        """How much there is of it."""
+        ...
+
+    @property
+    def dev_name(self) -> str:
+        """What the model is judged by."""
+        ...
+
+
+Data = TypeVar("Data", bound=Read)
+Compare = Callable[[Data, Workplace, Progress], Judged]
+"""Measures the base and the model in ``place.model`` on what was held out."""
+
+
+class Trained(Protocol[Data]):
     """How one kind of model is made."""
 
     kind: TrainedKind
 
-    @property
-    def max_active(self) -> int | None:
-        """Most terms that a sparse model's documents may have on average."""
-        ...
-
-    def prepare(self) -> Prepared:
+    def prepare(self) -> Data:
         """Read the data."""
         ...
 
@@ -48,12 +73,21 @@ class Trained(Protocol):
         """Of the base."""
         ...
 
+    def fit(self, prepared: Data, place: Workplace, progress: Progress) -> Fitted:
+        """Train, and leave the best model in ``place.model``, by ``save_model``."""
+        ...
+
+
+class Retriever(Trained[Prepared], Protocol):
+    """How a retrieval model is made, which is judged through an index."""
+
     def profiles(self, place: Workplace) -> tuple[Profile, Profile]:
         """Those of the indexes that are compared: of the base, and of the model in ``place.model``."""
         ...
 
-    def fit(self, prepared: Prepared, place: Workplace, progress: Progress) -> Fitted:
-        """Train, and leave the best model in ``place.model``, by ``save_model``."""
+    @property
+    def max_active(self) -> int | None:
+        """Most terms that a sparse model's documents may have on average."""
         ...
 
 
@@ -61,10 +95,17 @@ def quiet(stage: str, done: int, total: int) -> None:
     """A progress that tells nothing."""
 
 
-def train(config: TrainingConfig, trained: Trained, progress: Progress) -> TrainingReport | None:
-    """Everything from the data to a judged model in its folder. See ``train_dense``."""
-    require_training()
+def train(config: TrainingConfig, trained: Retriever, progress: Progress) -> TrainingReport | None:
+    """A retrieval model, from the data to its folder. See ``train_dense``."""
     parsed([config.measure])
+    return run_training(config, trained, progress, partial(_by_retrieval, config, trained))
+
+
+def run_training(
+    config: RunConfig, trained: Trained[Data], progress: Progress, compare: Compare[Data]
+) -> TrainingReport | None:
+    """Everything from the data to a judged model in its folder."""
+    require_training()
     prepared = trained.prepare()
     choices = config.model_dump(mode="json")
     key: dict[str, Any] = {name: value for name, value in choices.items() if name not in FREE}
@@ -78,14 +119,8 @@ def train(config: TrainingConfig, trained: Trained, progress: Progress) -> Train
         return found
     with place.entered(key), no_progress_bars():
         fitted, seconds = _fitted(trained, prepared, place, progress)
-        profiles = trained.profiles(place)
-        before, after = (
-            measure_model(
-                profile, prepared.dev, place.work / f"index-{label}", config.measure, progress, label
-            )
-            for profile, label in zip(profiles, ("before", "after"), strict=True)
-        )
-        report = _report(config, trained, prepared, key, fitted, seconds, before, after)
+        judged = compare(prepared, place, progress)
+        report = _report(config, trained.kind, prepared, key, fitted, seconds, judged)
         write_whole(place.model / RECIPE_FILE, to_toml(config))
         write_whole(place.model / "README.md", model_card(report))
         write_whole(place.model / REPORT_FILE, report.model_dump_json(indent=1))
@@ -117,7 +152,7 @@ def pretrained(model: Any) -> Callable[[Path], None]:
 
 
 def _fitted(
-    trained: Trained, prepared: Prepared, place: Workplace, progress: Progress
+    trained: Trained[Data], prepared: Data, place: Workplace, progress: Progress
 ) -> tuple[Fitted, float]:
     """Train, unless that was done before the run was broken off."""
     file = place.work / "fitted.json"
@@ -131,37 +166,48 @@ def _fitted(
     return fitted, seconds
 
 
-def _report(
-    config: TrainingConfig,
-    trained: Trained,
-    prepared: Prepared,
-    key: dict[str, Any],
-    fitted: Fitted,
-    seconds: float,
-    before: Measured,
-    after: Measured,
-) -> TrainingReport:
+def _by_retrieval(
+    config: TrainingConfig, trained: Retriever, prepared: Prepared, place: Workplace, progress: Progress
+) -> Judged:
+    """Both put to the held-out queries, through an index."""
+    before, after = (
+        measure_model(profile, prepared.dev, place.work / f"index-{label}", config.measure, progress, label)
+        for profile, label in zip(trained.profiles(place), ("before", "after"), strict=True)
+    )
     found = gains(before.evaluation, after.evaluation)
     verdict = judge(
         found, config.measure, tolerance=config.tolerance, active=after.active, max_active=trained.max_active
     )
-    if not verdict.accepted and config.allow_worse:
-        verdict = Verdict(True, f"Let pass by allow_worse. {verdict.sentence}")
     active: dict[Any, ActiveTerms] = {
         name: measured.active
         for name, measured in (("before", before), ("after", after))
         if measured.active is not None
     }
+    return Judged(found, verdict, active)
+
+
+def _report(
+    config: RunConfig,
+    kind: TrainedKind,
+    prepared: Read,
+    key: dict[str, Any],
+    fitted: Fitted,
+    seconds: float,
+    judged: Judged,
+) -> TrainingReport:
+    verdict = judged.verdict
+    if not verdict.accepted and config.allow_worse:
+        verdict = Verdict(True, f"Let pass by allow_worse. {verdict.sentence}")
     return TrainingReport(
         model=str(config.folder),
-        kind=trained.kind,
+        kind=kind,
         base=config.base,
         base_revision=key["base_revision"],
         accepted=verdict.accepted,
         verdict=verdict.sentence,
-        dev=prepared.dev.dataset.name,
-        measures=found,
-        active_terms=active,
+        dev=prepared.dev_name,
+        measures=judged.gains,
+        active_terms=judged.active,
         data=config.data,
         data_sha256=prepared.sha256,
         counts=prepared.counts,
@@ -172,6 +218,7 @@ def _report(
         licence=config.licence or licence_of(config.base),
         config=config.model_dump(mode="json"),
         notes=prepared.notes,
+        checks=(*fitted.checks, *judged.checks),
         augury_version=__version__,
         date=datetime.now(UTC),
     )

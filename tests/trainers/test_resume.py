@@ -24,8 +24,10 @@ ROOT = Path(__file__).parents[2]
 WAIT_S = 300
 
 
-def start(kind: str, values: dict[str, Any], *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.trainers.child", kind, json.dumps(values), *more]
+def start(
+    kind: str, values: dict[str, Any], *more: str, module: str = "tests.trainers.child"
+) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", module, kind, json.dumps(values), *more]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 
 

@@ -24,6 +24,7 @@ def generate(
     profile: Profile,
     output: Path,
     *,
+    texts: bool = False,
     on_error: OnError = "continue",
     dead_letters: Path | None = None,
     progress: Callable[[IngestReport], None] | None = None,
@@ -36,6 +37,7 @@ def generate(
 
     Args:
         profile: how documents are cut; ingest with the same chunking.
+        texts: write each passage's text with its scenarios, so that a trainer needs the file alone.
 
     Raises:
         AuguryError: what ends the whole run. Its ``report`` attribute says how far it came.
@@ -48,7 +50,7 @@ def generate(
     try:
         output.parent.mkdir(parents=True, exist_ok=True)
         with part.open("w", encoding="utf-8") as lines:
-            for line in _lines(generator.generate(passages), tally):
+            for line in _lines(generator.generate(passages), tally, texts):
                 lines.write(line)
             lines.flush()
             os.fsync(lines.fileno())
@@ -63,14 +65,17 @@ def generate(
     return finished(tally, generator, {})
 
 
-def _lines(generated: Iterable[Generated], tally: Tally) -> Iterator[str]:
+def _lines(generated: Iterable[Generated], tally: Tally, texts: bool) -> Iterator[str]:
     """A line for each passage that has its record; each document is counted when its last passage is."""
     failed: DocumentError | None = None
     for passage, record, error in generated:
         if record is not None:
             tally.add(passages=1)
             tally.scenarios(written=len(record.explanation), none=not record.explanation)
-            yield record.model_dump_json(exclude={"information_needs"}) + "\n"
+            if texts:
+                record = record.model_copy(update={"text": passage.encoder_text})
+            unused = {"information_needs"} if texts else {"information_needs", "text"}
+            yield record.model_dump_json(exclude=unused) + "\n"
         elif error is not None:
             tally.scenarios(missing=1)
             failed = failed or _failure(passage, error)

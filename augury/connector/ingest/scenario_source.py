@@ -131,34 +131,14 @@ class ScenarioFile:
             self._db.close()
 
     def _read(self) -> Iterator[tuple[str, int, str]]:
-        with self._path.open("rb") as lines:
-            for number, raw in enumerate(lines, start=1):
-                line = self._decode(raw, number).removeprefix("\ufeff").strip()
-                if not line:
-                    continue
-                try:
-                    record = ScenarioRecord.model_validate_json(line)
-                except ValidationError as error:
-                    self._problem(number, error)
-                else:
-                    yield record.doc_id, number, record.model_dump_json(exclude={"information_needs"})
-
-    def _decode(self, raw: bytes, number: int) -> str:
-        try:
-            return raw.decode()
-        except UnicodeDecodeError as error:
-            raise ScenarioFileError(
-                f"Line {number} of {self._path} is not UTF-8 ({error.reason})", "Save the file as UTF-8"
-            ) from error
-
-    def _problem(self, number: int, error: ValidationError) -> None:
-        self.problem_count += 1
-        if self.problem_count <= _KEPT_PROBLEMS:
-            first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-            where = ".".join(map(str, first["loc"]))
-            what = f"{where}: {first['msg']}" if where else first["msg"]
-            fix = 'Write {"doc_id": "...", "explanation": [{"information_need": "..."}]} on each line'
-            self.problems.append(ScenarioFileError(f"Line {number} of {self._path} is left out: {what}", fix))
+        for number, record in read_records(self._path):
+            if isinstance(record, ScenarioRecord):
+                yield record.doc_id, number, record.model_dump_json(exclude={"information_needs", "text"})
+                continue
+            self.problem_count += 1
+            if self.problem_count <= _KEPT_PROBLEMS:
+                what = f"Line {number} of {self._path} is left out: {record.what.partition(': ')[2]}"
+                self.problems.append(ScenarioFileError(what, record.fix))
 
     def _records(self, doc_id: str) -> list[str]:
         with self._lock:
@@ -184,6 +164,34 @@ class ScenarioFile:
         )
         with self._lock:
             return [doc_id for (doc_id,) in self._db.execute(query, (last, _PAGE))]
+
+
+def read_records(path: Path) -> Iterator[tuple[int, ScenarioRecord | ScenarioFileError]]:
+    """``for number, record in read_records(Path("scenarios.jsonl"))``: each line that is not blank, or what
+    is wrong with it.
+
+    Raises:
+        ScenarioFileError: the file is not UTF-8.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as lines:
+        for number, raw in enumerate(lines, start=1):
+            try:
+                line = raw.decode().removeprefix("\ufeff").strip()
+            except UnicodeDecodeError as error:
+                raise ScenarioFileError(
+                    f"Line {number} of {path} is not UTF-8 ({error.reason})", "Save the file as UTF-8"
+                ) from error
+            if not line:
+                continue
+            try:
+                yield number, ScenarioRecord.model_validate_json(line)
+            except ValidationError as error:
+                first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+                where = ".".join(map(str, first["loc"]))
+                what = f"{where}: {first['msg']}" if where else first["msg"]
+                fix = 'Write {"doc_id": "...", "explanation": [{"information_need": "..."}]} on each line'
+                yield number, ScenarioFileError(f"Line {number} of {path} is no scenario record: {what}", fix)
 
 
 def clean(scenario: Scenario, max_chars: int) -> Scenario | None:

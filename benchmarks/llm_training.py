@@ -1,0 +1,296 @@
+"""What distilling and preferences are worth: two tables of docs/training.md.
+
+python -m benchmarks.llm_training [scenarios] [expander] [--work llm-rows] [--data ../shared/data]
+    [--python .venv-llm/bin/python] [--pairs preferences.jsonl] [--docs docs/training.md]
+
+``scenarios`` distils a teacher's scenarios of 80 % of a collection's documents into SmolLM2-135M, has base
+and result write for the unseen ones without a schema and for all of them as ingest asks, and searches with
+each. ``expander`` trains on preference pairs of a collection's train queries and searches its test queries
+with expansions by base and result. vLLM is started for each model (``make llm`` makes its environment). Every
+stage leaves a file in the work folder and is not done again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import augury
+from augury.connector.ingest.generate import generate
+from augury.connector.ingest.generator import ScenarioGenerator
+from augury.connector.ingest.scenario_prompt import scenario_chat
+from augury.connector.query.planner import SearchOptions
+from augury.errors import SourceError
+from augury.evaluation.dataset import open_dataset
+from augury.evaluation.evaluate import evaluate, mean_of
+from augury.models.dense import load_dense
+from augury.models.llm.client import LlmClient
+from augury.schemas.evaluation import Evaluation, Mean
+from augury.schemas.llm import LlmProfile
+from augury.schemas.profile import ChunkProfile, GenerationProfile, Profile
+from augury.schemas.training_report import TrainingReport
+from augury.trainers.expander import train_expander
+from augury.trainers.gate import gain, gains
+from augury.trainers.llm.base import LlmBase, open_base
+from augury.trainers.llm.config import expander_config, scenario_config
+from augury.trainers.llm.similarity import nearness
+from augury.trainers.llm.teacher import Lesson, lessons, split
+from augury.trainers.scenarios import read_answer, train_scenarios
+from benchmarks.training import write_table
+
+BASE, PRESET = "starter:smollm2", "smollm2"
+DISTILLED_ON, EXPANDED_ON = "eedi_misconceptions", "scifact"
+UNSEEN, SEED = 0.2, 7
+MEASURE = "nDCG@10"
+START_S = 600
+_MARKS = {
+    name: (f"<!-- {name} of benchmarks/llm_training.py -->", f"<!-- end of {name} -->")
+    for name in ("scenarios", "expander")
+}
+
+
+class Bench:
+    """Where the stages leave their files, and how a model is served."""
+
+    def __init__(self, data: Path, work: Path, python: Path, pairs: Path) -> None:
+        self.data, self.work, self.python, self.pairs = data, work, python, pairs
+        work.mkdir(parents=True, exist_ok=True)
+
+    @contextmanager
+    def served(self, name: str, base: LlmBase) -> Iterator[LlmProfile]:
+        """vLLM with this model; its name holds its revision, by which answers are kept in the cache."""
+        port, called = 8123, f"{name}-{base.revision[:12]}"
+        command = [self.python, "serving/serve.py", base.folder, "--port", port, "--name", called]
+        with (self.work / f"vllm-{name}.log").open("wb") as log:
+            server = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)
+        try:
+            address = f"http://127.0.0.1:{port}"
+            _wait(f"{address}/health", server)
+            yield LlmProfile(base_url=f"{address}/v1", model=called, timeout=1800)
+        finally:
+            server.terminate()
+            server.wait()
+
+    def kept(self, name: str, make: Callable[[], Any]) -> Any:
+        """What a stage left, or what it leaves now."""
+        file = self.work / f"{name}.json"
+        if not file.exists():
+            found = make()
+            beside = file.with_suffix(".part")
+            beside.write_text(json.dumps(found), encoding="utf-8")
+            beside.replace(file)
+        return json.loads(file.read_text(encoding="utf-8"))
+
+
+def scenarios(bench: Bench) -> str:
+    """The table of distillation."""
+    folder = bench.data / DISTILLED_ON
+    teacher = folder / "teacher_scenarios.jsonl"
+    found = lessons(str(teacher), str(folder)).lessons
+    taught, unseen = split(found, UNSEEN, SEED)
+    data = bench.work / "taught.jsonl"
+    if not data.exists():
+        lines = [
+            lesson.record.model_copy(update={"text": lesson.text}).model_dump_json() for lesson in taught
+        ]
+        data.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    config = scenario_config({"data": str(data), "to": str(bench.work / "distilled")}, preset=PRESET)
+    report = train_scenarios(config)
+    if report is None:
+        raise SystemExit(0)
+    files = {"none": None, "teacher": teacher}
+    written: dict[str, list[str]] = {}
+    for name, model in (("base", config.base), ("distilled", report.model)):
+        file = bench.work / f"scenarios-{name}.jsonl"
+        if not file.exists() or not (bench.work / f"unseen-{name}.json").exists():
+            with bench.served(name, open_base(model)) as llm:
+                bench.kept(f"unseen-{name}", partial(_without_schema, llm, unseen, config.needs))
+                _write_scenarios(folder, llm, config.needs, file)
+        written[name] = bench.kept(f"unseen-{name}", list)
+        files[name] = file
+    evaluations = {
+        name: Evaluation.model_validate(
+            bench.kept(f"evaluated-{name}", partial(_searched, bench, folder, name, files[name]))
+        )
+        for name in ("none", "base", "distilled", "teacher")
+    }
+    return _scenario_table(report, unseen, written, evaluations, config.needs, config.encoder)
+
+
+def expander(bench: Bench) -> str:
+    """The table of preferences."""
+    folder = bench.data / EXPANDED_ON
+    if not bench.pairs.exists():
+        raise SourceError(
+            f"There are no preference pairs in {bench.pairs}",
+            f"Serve {BASE} and make some: augury generate preferences {folder}:train --to {bench.pairs}",
+        )
+    config = expander_config({"data": str(bench.pairs), "to": str(bench.work / "expander")}, preset=PRESET)
+    report = train_expander(config)
+    if report is None:
+        raise SystemExit(0)
+    found = {"none": bench.kept("expanded-none", partial(_expanded, bench, folder, None))}
+    for name, model in (("base", config.base), ("tuned", report.model)):
+        if not (bench.work / f"expanded-{name}.json").exists():
+            with bench.served(name, open_base(model)) as llm:
+                bench.kept(f"expanded-{name}", partial(_expanded, bench, folder, llm))
+        found[name] = bench.kept(f"expanded-{name}", dict)
+    evaluations = {name: Evaluation.model_validate(each) for name, each in found.items()}
+    accuracy, preferred = report.measures["accuracy"], report.measures["preferred"]
+    head = (
+        f"{report.counts.records} pairs, {report.steps} steps. On {report.dev}: accuracy "
+        f"{_interval(accuracy.after)}, where the reference has .5; chosen passage likelier "
+        f"{_interval(preferred.after)} (base {_interval(preferred.before)}).\n\n"
+    )
+    lines = [f"| expansion | {MEASURE}, dense | against none | against base |", "|---|---:|---:|---:|"]
+    for name, evaluation in evaluations.items():
+        lines.append(
+            f"| {name} | {_interval(evaluation.measures[MEASURE])} | "
+            f"{_against(evaluations['none'], evaluation, name == 'none')} | "
+            f"{_against(evaluations['base'], evaluation, name != 'tuned')} |"
+        )
+    return head + "".join(f"{line}\n" for line in lines)
+
+
+def _without_schema(llm: LlmProfile, found: Sequence[Lesson], needs: int) -> list[str]:
+    """First answers, with nothing that holds the model to the form, and no second try."""
+    profile = GenerationProfile(needs=needs)
+    with LlmClient.with_cache(llm) as client:
+        client.connect()
+        asked = [
+            client.submit(
+                client.ask(replace(scenario_chat(lesson.text, profile), schema=None, whole=False), str)
+            )
+            for lesson in found
+        ]
+        return [each.result() for each in asked]
+
+
+def _write_scenarios(folder: Path, llm: LlmProfile, needs: int, file: Path) -> None:
+    """As ``augury generate scenarios`` writes them."""
+    if file.exists():
+        return
+    profile = Profile(llm=llm, chunk=ChunkProfile(mode="none"), generation=GenerationProfile(needs=needs))
+    with LlmClient.with_cache(llm) as client:
+        source = augury.open_source(str(folder))
+        print(generate(source, ScenarioGenerator(client, profile.generation), profile, file).documents)
+
+
+def _searched(bench: Bench, folder: Path, name: str, file: Path | None) -> dict[str, Any]:
+    """The collection's dev queries through an index of all its documents."""
+    profile = Profile(chunk=ChunkProfile(mode="none"), sparse=None)
+    branch: Any = "scenarios" if file else "dense"
+    with augury.open(bench.work / f"index-{name}", profile=profile) as index:
+        index.ingest(augury.open_source(str(folder)), scenarios=file or "none")
+        options = SearchOptions(branches=(branch,), expand="off")
+        return evaluate(index, open_dataset(folder, split="dev"), options, [MEASURE, "R@100"]).model_dump(
+            mode="json"
+        )
+
+
+def _expanded(bench: Bench, folder: Path, llm: LlmProfile | None) -> dict[str, Any]:
+    """The collection's test queries through its dense vectors, expanded where there is an LLM."""
+    dataset = open_dataset(folder, split="test")
+
+    def change(profile: Profile) -> Profile:
+        return profile.model_copy(update={"llm": llm}) if llm else profile
+
+    where = bench.work / f"index-{folder.name}"
+    if not where.exists():
+        with augury.open(where, profile=Profile(chunk=ChunkProfile(mode="none"), sparse=None)) as index:
+            index.ingest(augury.open_source(str(folder)), scenarios="none")
+    with augury.open(where, create=False, profile=change) as index:
+        options = SearchOptions(branches=("dense",), expand="llm" if llm else "off")
+        if llm:  # all at once into the cache, as the evaluation asks for one query after the other
+            index.retriever.search_batch(list(dataset.queries.values()), options)
+        return evaluate(index, dataset, options, [MEASURE, "R@100"]).model_dump(mode="json")
+
+
+def _scenario_table(
+    report: TrainingReport,
+    unseen: Sequence[Lesson],
+    written: dict[str, list[str]],
+    evaluations: dict[str, Evaluation],
+    needs: int,
+    encoder: str,
+) -> str:
+    read = {name: [read_answer(text, needs) for text in texts] for name, texts in written.items()}
+    theirs = [list(lesson.record.scenarios()[:needs]) for lesson in unseen]
+    model = load_dense(encoder)
+    near = {name: nearness(theirs, [each or [] for each in answers], model) for name, answers in read.items()}
+    valid = {name: [float(each is not None) for each in answers] for name, answers in read.items()}
+    better = gain(near["base"], near["distilled"]).difference
+    head = (
+        f"{report.counts.rows} documents taught, {report.steps} steps of {report.config['batch']}; "
+        f"{len(unseen)} documents unseen. Similarity, distilled against base: {better.mean:+.3f} "
+        f"[{better.low:+.3f}, {better.high:+.3f}].\n\n"
+    )
+    lines = [
+        f"| scenarios by | valid without schema | similarity to the teacher's | {MEASURE}, their branch | "
+        "against none | against base |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, evaluation in evaluations.items():
+        shown = [_interval(mean_of(values[name])) if name in values else "" for values in (valid, near)]
+        lines.append(
+            f"| {name} | {shown[0]} | {shown[1]} | {_interval(evaluation.measures[MEASURE])} | "
+            f"{_against(evaluations['none'], evaluation, name == 'none')} | "
+            f"{_against(evaluations['base'], evaluation, name in ('none', 'base'))} |"
+        )
+    return head + "".join(f"{line}\n" for line in lines)
+
+
+def _against(before: Evaluation, after: Evaluation, empty: bool) -> str:
+    if empty:
+        return ""
+    found = gains(before, after)[MEASURE].difference
+    return f"{found.mean:+.3f} [{found.low:+.3f}, {found.high:+.3f}]"
+
+
+def _interval(mean: Mean) -> str:
+    return f"{mean.mean:.3f} [{mean.low:.3f}, {mean.high:.3f}]"
+
+
+def _wait(address: str, server: subprocess.Popen[bytes]) -> None:
+    """Until the server answers."""
+    end = time.monotonic() + START_S
+    while time.monotonic() < end:
+        if server.poll() is not None:
+            raise SystemExit("vLLM ended; its log is in the work folder")
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(1)
+    raise SystemExit(f"vLLM did not answer within {START_S} s; its log is in the work folder")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("tables", nargs="*", choices=["scenarios", "expander"], default=[])
+    parser.add_argument("--work", type=Path, default=Path("llm-rows"))
+    parser.add_argument("--data", type=Path, default=Path("../shared/data"))
+    parser.add_argument("--python", type=Path, default=Path(".venv-llm/bin/python"))
+    parser.add_argument("--pairs", type=Path, default=Path("llm-rows/preferences.jsonl"))
+    parser.add_argument("--docs", type=Path)
+    arguments = parser.parse_args()
+    bench = Bench(arguments.data, arguments.work, arguments.python.absolute(), arguments.pairs)
+    made = {"scenarios": scenarios, "expander": expander}
+    for name in arguments.tables or made:
+        text = made[name](bench)
+        print(text, flush=True)
+        if arguments.docs:
+            write_table(arguments.docs, text, _MARKS[name])
+
+
+if __name__ == "__main__":
+    main()
