@@ -110,8 +110,9 @@ def test_a_q_net_made_once_scores_as_the_model_does(
 
 @pytest.mark.parametrize("qnet", ["repeated_dense_block", "quadratic"])
 def test_the_gradient_is_that_of_the_score(tiny: Tiny, qnet: str) -> None:
-    kwargs = {"dim": DIM, "rank": 3} if qnet == "quadratic" else None
-    network = HypencoderNetwork.from_base(str(tiny()), hidden_layers=2, qnet=qnet, qnet_kwargs=kwargs)
+    smooth = {"vector_dimensions": [DIM, DIM, DIM, 1], "activation_type": "tanh"}
+    kwargs = {"quadratic": {"dim": DIM, "rank": 3}}.get(qnet, smooth)
+    network = HypencoderNetwork.from_base(str(tiny()), qnet=qnet, qnet_kwargs=kwargs)
     model, items = wrap(network.double()), vectors(5)
     for net in model.qnets(QUERIES[:2]):
         slopes = net.gradient(items)
