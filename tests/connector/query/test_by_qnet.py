@@ -119,7 +119,7 @@ def brute(
     return list(best.values())
 
 
-def found(result: augury.SearchResult) -> list[tuple[str, float]]:
+def found(result: augury.SearchResult) -> list[tuple[str, Any]]:
     return [(hit.doc_id, pytest.approx(hit.score, abs=1e-5)) for hit in result.hits]
 
 
