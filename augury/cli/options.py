@@ -240,6 +240,13 @@ search_options = together(
     ),
     *_RERANKED,
     click.option(
+        "--by-qnet",
+        callback=_read_as_set,
+        metavar="METHOD",
+        help="Find by the Hypencoder's q-net alone: exhaustive, neighbours or gradient. Settings after a "
+        "colon, as in gradient:width=4,rounds=8.",
+    ),
+    click.option(
         "--diversity",
         type=click.FloatRange(0, 1),
         help="How much a hit loses for being like those before it.",

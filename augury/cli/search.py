@@ -55,6 +55,7 @@ def search(
     augury search my-index "turbulent flow" --explain
     augury search their-index "my invoice" --tenant acme
     augury search my-index "tired all day" --rerank 50 --cross-encoder cross-encoder/ms-marco-MiniLM-L6-v2
+    augury search my-index "turbulent flow" --by-qnet gradient
     augury search my-index "BL transition" --rules rules.toml
     augury search my-index "why do wings flutter" --expand llm --llm-url http://localhost:8000/v1
     augury search my-index "a need" --filter '{"must": [{"key": "metadata.tags", "match": {"any": ["a"]}}]}'
@@ -72,8 +73,9 @@ def search(
 
 def _one(index: Index, query: str, settings: Settings, *, as_json: bool) -> None:
     plan = index.retriever.plan(query, settings.options())
-    if plan.rerank:
-        index.models.reranker(plan.rerank.by)  # loaded before the clock runs
+    for kind in (plan.rerank and plan.rerank.by, plan.qnet and "hypencoder"):
+        if kind:
+            index.models.reranker(kind)  # loaded before the clock runs
     [result] = index.retriever.run([plan])
     if as_json:
         left_out = None if settings.explain else {"plan"}

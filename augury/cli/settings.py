@@ -9,6 +9,7 @@ from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 from ..errors import UsageError
+from ..schemas.qnet_search import QNET_WAYS, SETTINGS, QNetWay
 from .terminal import sentences
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ class Settings:
     diversity: float | None = None
     tenant: str | None = None
     exact: bool | None = None
+    by_qnet: str | None = None
     group: bool = True
     clauses: tuple[str, ...] = ()
     base_filter: dict[str, Any] | None = None
@@ -221,6 +223,10 @@ def _weights(text: str) -> dict[str, float]:
     return found
 
 
+def _qnet(text: str) -> str:
+    return QNetWay.read(text).text
+
+
 _OPTIONS = {
     "limit": _whole("limit", 1),
     "branches": _Option(
@@ -244,6 +250,7 @@ _OPTIONS = {
     "diversity": _share("diversity"),
     "tenant": _Option("tenant", _name, "the name of a tenant", as_typed=True),
     "exact": _switch("exact"),
+    "by-qnet": _Option("by_qnet", _qnet, QNET_WAYS, tuple(SETTINGS)),
     "passages": _switch("group", on=False),
     "explain": _switch("explain"),
 }

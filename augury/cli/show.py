@@ -38,6 +38,8 @@ def _show_hits(result: SearchResult, *, explain: bool) -> None:
         out.print(f"[bold cyan]{rank:>2}[/] [bold]{heading}[/]  [dim]{plain(hit.doc_id)}[/]")
         if not explain:
             found: list[tuple[str, Place | None]] = [*hit.explanation.branches.items()]
+            if result.qnet:
+                found.append(("q-net", hit.explanation.fused))
             found.append(("reranked", hit.explanation.reranked))
             places = "  ".join(f"{name} {_place(place)}" for name, place in found if place)
             out.print(f"   [dim]{hit.score:.4f}  {places}[/]")
@@ -79,6 +81,10 @@ def _explain(result: SearchResult) -> None:
     out.print("[bold]Milliseconds[/]")
     for stage, spent in result.timings_ms.items():
         out.print(f"  {stage:<8}{spent:>9.1f}")
+    if result.qnet:
+        out.print("[bold]By q-net[/]")
+        for what, count in result.qnet.model_dump().items():
+            out.print(f"  {what.replace('_', ' '):<15}{count:>8,}")
 
 
 def _places(result: SearchResult) -> Table:
@@ -87,7 +93,7 @@ def _places(result: SearchResult) -> Table:
 
     branches = [branch.name for branch in result.plan.branches]
     stages = {
-        "fused": len(branches) > 1,
+        "q-net" if result.qnet else "fused": len(branches) > 1 or result.qnet is not None,
         "reranked": result.plan.rerank is not None,
         "diversified": result.plan.diversity > 0,
     }

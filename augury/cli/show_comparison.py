@@ -105,7 +105,11 @@ def _stages(plan: QueryPlan | None) -> list[str]:
     """What a search does to a passage, in order."""
     if plan is None:
         return []
-    after = {"reranked": plan.rerank is not None, "diversified": plan.diversity > 0}
+    after = {
+        "q-net": plan.qnet is not None,
+        "reranked": plan.rerank is not None,
+        "diversified": plan.diversity > 0,
+    }
     return [*(branch.name for branch in plan.branches), *(stage for stage, there in after.items() if there)]
 
 
@@ -116,7 +120,11 @@ def _cell(stage: str, plan: QueryPlan | None, place: PlaceInRun | None) -> str:
     if place is None or place.explanation is None:
         return _NOT_TOLD
     why = place.explanation
-    places: dict[str, Place | None] = {"reranked": why.reranked, "diversified": why.diversified}
+    places: dict[str, Place | None] = {
+        "q-net": why.fused,
+        "reranked": why.reranked,
+        "diversified": why.diversified,
+    }
     at = (places | why.branches).get(stage)
     return str(at.rank) if at else _NOT_FOUND
 

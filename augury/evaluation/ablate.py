@@ -90,6 +90,10 @@ def ablate(
 
 def rows(index: Index, options: SearchOptions) -> Iterator[Row]:
     """The rows of an ablation, in order."""
+    if options.by_qnet:
+        yield from rows(index, options.model_copy(update={"by_qnet": None, "branches": None}))
+        yield f"q-net, {options.by_qnet}", options
+        return
     profile = index.profile
     fused = options.branches or tuple(
         name for name in profile.search.branches if name != "sparse" or profile.sparse

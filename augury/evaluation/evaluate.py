@@ -21,6 +21,7 @@ from ..schemas.evaluation import (
     QueryOutcome,
     Ranked,
 )
+from ..schemas.qnet_search import QNetWork
 from .coverage import coverage
 from .dataset import Dataset
 from .measure import Run, deepest, per_query
@@ -153,6 +154,13 @@ def _counts(dataset: Dataset, searched: Searched) -> QueryCounts:
     )
 
 
+def _by_qnet(work: Sequence[QNetWork]) -> str:
+    """What searches by q-net took on average."""
+    means = {name: np.mean([getattr(each, name) for each in work]) for name in QNetWork.model_fields}
+    told = ", ".join(f"{mean:,.1f} {name.replace('_', ' ')}" for name, mean in means.items())
+    return f"Searched by q-net; a query took {told} on average."
+
+
 def _notes(index: Index, dataset: Dataset, searched: Searched, documents: DocumentCounts) -> list[str]:
     counts = _counts(dataset, searched)
     notes = []
@@ -181,6 +189,8 @@ def _notes(index: Index, dataset: Dataset, searched: Searched, documents: Docume
         )
     if searched.plan and searched.plan.expand in ("llm", "auto"):
         notes.append("Passages that the LLM had written before came from the cache and took no time.")
+    if searched.qnet:
+        notes.append(_by_qnet(searched.qnet))
     for note, count in searched.notes.most_common():
         notes.append(note if count == counts.searched else f"{note} ({count} of {counts.searched} queries)")
     return notes

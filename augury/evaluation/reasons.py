@@ -169,6 +169,8 @@ def _of_expansion(better: _Side, worse: _Side) -> str:
 
 
 def _fusion(plan: QueryPlan) -> str:
+    if plan.qnet:
+        return f"q-net ({plan.qnet.text})"
     if plan.fusion is None:
         return ""
     weights = ", ".join(f"{branch.name} {branch.weight:g}" for branch in plan.branches)

@@ -12,6 +12,7 @@ from ..errors import AuguryError, EndpointError, StoreUnavailable
 from ..schemas.details import QueryDetails
 from ..schemas.hit import Hit, SearchResult
 from ..schemas.plan import QueryPlan
+from ..schemas.qnet_search import QNetWork
 from .dataset import Dataset
 from .details import query_details
 from .measure import Run
@@ -34,6 +35,7 @@ class Searched:
         timings_ms: by stage, one number a search that succeeded.
         dropped: documents that were dropped from a run.
         notes: how many searches told each.
+        qnet: what each search by q-net took.
         plan: that of the first query that could be planned.
     """
 
@@ -43,6 +45,7 @@ class Searched:
     timings_ms: dict[str, list[float]] = field(default_factory=dict)
     dropped: int = 0
     notes: Counter[str] = field(default_factory=Counter)
+    qnet: list[QNetWork] = field(default_factory=list)
     plan: QueryPlan | None = None
 
 
@@ -105,6 +108,8 @@ def _take(
     for stage, spent in result.timings_ms.items():
         searched.timings_ms.setdefault(stage, []).append(spent)
     searched.notes.update(result.notes)
+    if result.qnet:
+        searched.qnet.append(result.qnet)
     if result.expansion and result.expansion.note:
         searched.notes[result.expansion.note] += 1
     return hits

@@ -7,7 +7,7 @@ is a poor special case of. The network itself, for training or for another base,
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from threading import Lock
 
@@ -150,6 +150,28 @@ class Hypencoder:
         self._check(scores, "score", "queries")
         return scores
 
+    def qnets(self, queries: Sequence[str]) -> list[HypencoderQNet]:
+        """The q-net of each query, to score as many vectors as there are without making it again.
+
+        Each holds its weights: 14 MB for 6 layers of width 768.
+
+        Raises:
+            ModelError: the memory does not hold one of them.
+        """
+        made: dict[int, HypencoderQNet] = {}
+        with self._lock, torch.no_grad():  # what inference mode makes has no gradients
+            ids = self.query_tokens(queries)
+            for batch in self._batches(sorted(range(len(queries)), key=lambda place: -len(ids[place]))):
+                for part, (weights, biases) in halving(partial(self._qnets, ids), batch):
+                    for row, place in enumerate(part):
+                        own = slice(row, row + 1)
+                        made[place] = HypencoderQNet(
+                            self,
+                            [weight[own].clone() for weight in weights],
+                            [bias[own].clone() for bias in biases],
+                        )
+        return [made[place] for place in range(len(queries))]
+
     def _own_scores(
         self, ids: list[list[int]], candidates: Sequence[FloatArray], part: list[int]
     ) -> list[FloatArray]:
@@ -284,6 +306,54 @@ class Hypencoder:
                 "Try dtype float32 (AUGURY_DTYPE=float32); if it stays so, the weights are damaged",
                 positions=positions,
             )
+
+
+class HypencoderQNet:
+    """One query's q-net, which ``Hypencoder.qnets`` makes. Threads wait for each other at the model.
+
+    Raises:
+        ModelOutputError: some numbers are NaN or infinite.
+        ModelError: a vector is not of the width that it reads.
+    """
+
+    def __init__(self, model: Hypencoder, weights: list[Tensor], biases: list[Tensor]) -> None:
+        self._model = model
+        self._weights = weights  # each (1, in, out)
+        self._biases = biases  # each (1, 1, dim)
+
+    def score(self, items: FloatArray) -> FloatArray:
+        """The scores ``(items,)`` of vectors ``(items, dim)``."""
+        model = self._model
+
+        def scored(piece: Tensor) -> Tensor:
+            with torch.inference_mode():
+                return model.network.score(self._weights, self._biases, piece)[0]
+
+        return self._each(items, scored, "score")
+
+    def gradient(self, items: FloatArray) -> FloatArray:
+        """The gradient of the score at each vector, ``(items, dim)`` as they are."""
+        model = self._model
+
+        def risen(piece: Tensor) -> Tensor:
+            with torch.enable_grad():
+                piece.requires_grad_()
+                scores = model.network.score(self._weights, self._biases, piece)
+                [found] = torch.autograd.grad(scores.sum(), piece)
+            return found
+
+        return self._each(items, risen, "gradient")
+
+    def _each(self, items: FloatArray, work: Callable[[Tensor], Tensor], what: str) -> FloatArray:
+        """The work on as many items at a time as the memory is meant to hold."""
+        model = self._model
+        model._check_width(items)
+        step = max(1, ITEM_NUMBERS // model.dim)
+        pieces = [np.array(items[start : start + step], np.float32) for start in range(0, len(items), step)]
+        with model._lock:
+            found = [_numpy(work(model._tensor(piece))) for piece in pieces]
+        model._check(found, what, "parts of what a q-net read")
+        return np.concatenate(found) if found else np.empty((0,), np.float32)
 
 
 def padded(ids: Sequence[Sequence[int]], filler: int) -> tuple[Tensor, Tensor]:

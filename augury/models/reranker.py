@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..schemas.points import FloatArray
 from .encoder import Model
@@ -23,6 +23,27 @@ class VectorReranker(Model, Protocol):
 
     def score(self, queries: Sequence[str], candidates: Sequence[FloatArray]) -> list[FloatArray]:
         """For each query the scores of its own candidates, ``(candidates, dim)`` to ``(candidates,)``."""
+        ...
+
+
+class MadeQNet(Protocol):
+    """The q-net of one query, made once for as many vectors as there are."""
+
+    def score(self, items: FloatArray) -> FloatArray:
+        """The scores ``(items,)`` of vectors ``(items, dim)``."""
+        ...
+
+    def gradient(self, items: FloatArray) -> FloatArray:
+        """``(items, dim)``: where each vector's score rises, and how steeply."""
+        ...
+
+
+@runtime_checkable
+class QNetMaker(Protocol):
+    """Makes q-nets that can be searched by, as a Hypencoder does."""
+
+    def qnets(self, queries: Sequence[str]) -> Sequence[MadeQNet]:
+        """One for each query."""
         ...
 
 

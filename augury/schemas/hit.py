@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from .expansion import Expansion
 from .plan import QueryPlan
 from .profile import BranchName
+from .qnet_search import QNetWork
 
 
 class MatchedScenario(BaseModel):
@@ -36,7 +37,8 @@ class Explanation(BaseModel):
 
     Attributes:
         branches: by branch; a branch that did not find the passage is absent.
-        fused: among all candidates, before anything was reranked or grouped.
+        fused: among all candidates, before anything was reranked or grouped; of a search by q-net, the place
+            that the q-net gives it.
         reranked: by the q-net's or the cross-encoder's score alone; None where it was not scored again.
         diversified: by what diversity left of its score; None without diversity.
         scenario: the scenario nearest to the query.
@@ -54,8 +56,8 @@ class Explanation(BaseModel):
 class Hit(BaseModel):
     """One document (or, ungrouped, one passage) that answers the query, best first.
 
-    ``score`` is the fused score, or where there was a reranker its blend with that; compare scores within
-    one search only.
+    ``score`` is the fused score, or where there was a reranker its blend with that, or the q-net's where that
+    alone searched; compare scores within one search only.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -78,8 +80,8 @@ class Hit(BaseModel):
 class SearchResult(BaseModel):
     """The hits of one query, the plan that found them, and how long each part of it took.
 
-    ``timings_ms`` has the stages ``expand``, ``encode``, ``search``, ``fetch`` and ``rerank``, as far as
-    there were any, and ``total``.
+    ``timings_ms`` has the stages ``expand``, ``encode``, ``search``, ``qnet``, ``fetch`` and ``rerank``, as
+    far as there were any, and ``total``. ``qnet`` counts what a search by q-net took.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -89,4 +91,5 @@ class SearchResult(BaseModel):
     plan: QueryPlan
     expansion: Expansion | None = None
     notes: list[str] = Field(default_factory=list)
+    qnet: QNetWork | None = None
     timings_ms: dict[str, float] = Field(default_factory=dict)

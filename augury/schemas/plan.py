@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from .expansion import ExpandMode
 from .points import Filter
 from .profile import BranchName, FusionKind, PoolKind, RerankKind
+from .qnet_search import QNetSearch
 
 
 class Branch(BaseModel):
@@ -62,13 +63,15 @@ class QueryPlan(BaseModel):
     ones before them (MMR). ``group`` keeps each document's best passage only. ``notes`` tell what may not be
     as it was meant, such as a filter without an index. ``tenant`` holds beside ``filter``, whatever that
     says. ``oversampling`` is set where vectors are quantized: so many times the candidates are scored again
-    by their whole vectors, 0 for none.
+    by their whole vectors, 0 for none. ``qnet`` is set where a q-net alone says which passages are found; the
+    branches then give what it starts from, and there are none where it needs none.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     query: str
-    branches: tuple[Branch, ...] = Field(min_length=1)
+    branches: tuple[Branch, ...]
+    qnet: QNetSearch | None = None
     expand: ExpandMode = "off"
     fusion: FusionKind | None = None
     rrf_k: int = Field(default=60, ge=1)
@@ -89,6 +92,8 @@ class QueryPlan(BaseModel):
     @model_validator(mode="after")
     def _consistent(self) -> Self:
         names = [branch.name for branch in self.branches]
+        if bool(names) == (self.qnet is not None and not self.qnet.starts_from_branches):
+            raise ValueError("a search needs branches, but for one by q-net that does not start from them")
         if len(set(names)) != len(names):
             raise ValueError(f"a branch is named twice: {', '.join(names)}")
         if len(names) > 1 and self.fusion is None:

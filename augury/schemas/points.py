@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -111,6 +111,13 @@ class SearchRequest:
     vectors: tuple[str, ...] = ()
     exact: bool = True
     oversampling: float | None = None
+
+
+class Page(NamedTuple):
+    """Some of the points of a collection, by id, and the id that the next page starts from."""
+
+    records: list[Record]
+    next: PointId | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -112,6 +112,27 @@ def test_a_hypencoder_over_the_dense_vectors_needs_no_ingest(
     assert other.exit_code == 1 and "Traceback" not in other.output
 
 
+def test_searching_by_q_net_alone(index: Path) -> None:
+    found = call("search", index, QUERY, "--by-qnet", "exhaustive", "-n", 5, "--json")
+    by_all = hits(found)
+    scores = [hit["score"] for hit in by_all]
+    assert scores == sorted(scores, reverse=True) and not any(
+        hit["explanation"]["reranked"] for hit in by_all
+    )
+    assert json.loads(found.stdout)["qnet"]["evaluations"] == 132
+    walked = call(
+        "search", index, QUERY, "--by-qnet", "neighbours:width=4,reach=200", "-n", 5, "--explain", "--json"
+    )
+    assert [hit["doc_id"] for hit in hits(walked)] == [hit["doc_id"] for hit in by_all]
+    assert json.loads(walked.stdout)["plan"]["qnet"]["using"] == "hypencoder"
+    explained = call("search", index, QUERY, "--by-qnet", "gradient", "-n", 3, "--explain")
+    assert explained.exit_code == 0
+    for part in ("q-net", "dense", "evaluations", "gradients", "engine calls", "rounds"):
+        assert part in explained.output, explained.output
+    wrong = call("search", index, QUERY, "--by-qnet", "fast")
+    assert wrong.exit_code == 2 and "exhaustive, neighbours, gradient" in wrong.output
+
+
 def test_explain_shows_stages_plan_and_timings(index: Path) -> None:
     result = call("search", index, QUERY, "-n", 3, "--explain", "--diversity", 0.2, "--rerank-weight", 0)
     assert result.exit_code == 0, result.output

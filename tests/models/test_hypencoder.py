@@ -15,7 +15,7 @@ import augury.models.hypencoder as module
 from augury.errors import ModelError, ModelOutputError
 from augury.models.hypencoder import Hypencoder, HypencoderNetwork, load_hypencoder, load_network
 from augury.models.qnet import Shapes, register_qnet
-from augury.models.reranker import VectorReranker
+from augury.models.reranker import MadeQNet, QNetMaker, VectorReranker
 from augury.schemas.points import FloatArray
 
 Tiny = Callable[..., Path]
@@ -91,6 +91,44 @@ def test_shared_candidates_score_as_own_ones(network: HypencoderNetwork) -> None
         near(found, expected)
     assert model.score_all(QUERIES, items[:0]).shape == (4, 0)
     assert model.score_all([], items).shape == (0, 11)
+
+
+def test_a_q_net_made_once_scores_as_the_model_does(
+    network: HypencoderNetwork, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, items = wrap(network), vectors(9)
+    items.flags.writeable = False
+    made: Sequence[MadeQNet] = model.qnets(QUERIES)
+    assert isinstance(model, QNetMaker) and model.qnets([]) == []
+    for numbers in (module.ITEM_NUMBERS, 2 * DIM):
+        monkeypatch.setattr(module, "ITEM_NUMBERS", numbers)
+        for net, expected in zip(made, model.score_all(QUERIES, items), strict=True):
+            near(net.score(items), expected)
+    with pytest.raises(ModelError, match="read vectors of 16 numbers"):
+        made[0].score(vectors(3)[:, :5])
+
+
+@pytest.mark.parametrize("qnet", ["repeated_dense_block", "quadratic"])
+def test_the_gradient_is_that_of_the_score(tiny: Tiny, qnet: str) -> None:
+    smooth = {"vector_dimensions": [DIM, DIM, DIM, 1], "activation_type": "tanh"}
+    kwargs = {"quadratic": {"dim": DIM, "rank": 3}}.get(qnet, smooth)
+    network = HypencoderNetwork.from_base(str(tiny()), qnet=qnet, qnet_kwargs=kwargs)
+    model, items = wrap(network.double()), vectors(5)
+    for net in model.qnets(QUERIES[:2]):
+        slopes = net.gradient(items)
+        assert slopes.shape == items.shape and slopes.dtype == np.float32
+        towards = rng.standard_normal(items.shape).astype(np.float32)
+        step = 1e-3
+        risen = (net.score(items + step * towards) - net.score(items - step * towards)) / (2 * step)
+        np.testing.assert_allclose(risen, (slopes * towards).sum(axis=1), rtol=0.02, atol=0.02)
+
+
+def test_a_damaged_q_net_says_so(tiny: Tiny) -> None:
+    [net] = wrap(HypencoderNetwork.from_base(str(tiny(nan=True)), hidden_layers=1)).qnets(["w1"])
+    with pytest.raises(ModelOutputError, match="no usable score"):
+        net.score(vectors(2))
+    with pytest.raises(ModelOutputError, match="no usable gradient"):
+        net.gradient(vectors(2))
 
 
 @pytest.mark.parametrize(("qnets", "items"), [(1, 1), (2000, 100), (2000, 10**6), (10**6, 50)])

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
-from ...errors import QueryError
-from ...models.reranker import TextReranker, VectorReranker
+from ...errors import ModelError, QueryError
+from ...models.reranker import MadeQNet, QNetMaker, TextReranker, VectorReranker
 from ...schemas.expansion import Expansion
-from ...schemas.points import FloatArray, PointId, Record, ScoredPoint
+from ...schemas.points import FloatArray, Page, PointId, Record, ScoredPoint
 from ...schemas.profile import RerankKind
 from ..store.base import Store
 from .compile import QueryVectors
 from .encode import QueryEncoder
 from .expand import Expander
-from .steps import Ask, Encode, Fetch, Look, Score, Search, Step
+from .steps import Ask, Differentiate, Encode, Evaluate, Fetch, Look, Make, Score, Search, Step
 
 Rerankers = Callable[[RerankKind], VectorReranker | TextReranker]
 """Gives a reranker of the kind asked for, loaded when it is first wanted."""
@@ -48,18 +48,26 @@ class Answers:
             Search: self._search,
             Fetch: self._fetch,
             Score: self._score,
+            Make: self._make,
+            Evaluate: lambda steps: [step.qnet.score(step.items) for step in steps],
+            Differentiate: lambda steps: [step.qnet.gradient(step.items) for step in steps],
         }
 
     def __call__(self, steps: Sequence[Step]) -> Sequence[Any]:
         """The answers, in the order of the steps."""
         return self._kinds[type(steps[0])](steps)
 
-    def _look(self, steps: Sequence[Look]) -> list[list[Record]]:
-        found: dict[str, list[Record]] = {}
-        for step in steps:
-            if str(step) not in found:  # searches that go on side by side often have the same filter
-                pages = self._asked.scroll(step.filter, payload=step.payload, batch=step.limit)
-                found[str(step)] = next(iter(pages), [])
+    def _look(self, steps: Sequence[Look]) -> list[Page]:
+        found: dict[str, Page] = {}
+        for step in steps:  # searches that go on side by side often have the same filter
+            if str(step) not in found:
+                found[str(step)] = self._asked.page(
+                    step.filter,
+                    payload=step.payload,
+                    vectors=step.vectors,
+                    batch=step.limit,
+                    start=step.start,
+                )
         return [found[str(step)] for step in steps]
 
     @property
@@ -105,3 +113,14 @@ class Answers:
             scores = self._rerankers(kind).score([steps[position].query for position in mine], candidates)
             answers.update(zip(mine, scores, strict=True))
         return [answers[position] for position in range(len(steps))]
+
+    def _make(self, steps: Sequence[Make]) -> Sequence[MadeQNet]:
+        if self._rerankers is None:
+            raise QueryError("This retriever was made without a Hypencoder", "Give it one")
+        model = self._rerankers("hypencoder")
+        if not isinstance(model, QNetMaker):
+            raise ModelError(
+                f"{model.name} scores vectors, but makes no q-nets to search by",
+                "Use a Hypencoder, or a reranker of your own with a method qnets",
+            )
+        return model.qnets([step.query for step in steps])

@@ -22,7 +22,7 @@ from .clock import Clock
 from .parts import RetrieverOptions, search_parts
 from .planner import SearchOptions
 from .retriever import Retriever, result
-from .steps import Ask, Encode, Fetch, Look, Score, Search, Step
+from .steps import Ask, Differentiate, Encode, Evaluate, Fetch, Look, Make, Score, Search, Step
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
@@ -183,7 +183,7 @@ class AsyncRetriever:
 
     async def _answer(self, step: Step) -> Any:
         self._refuse()
-        if isinstance(step, Encode | Score):
+        if isinstance(step, Encode | Score | Make | Evaluate | Differentiate):
             return await self._models(step)
         if isinstance(step, Ask):  # the LLM client has a loop of its own; a thread waits for it
             asked = asyncio.get_running_loop().run_in_executor(self._llm, self._answers, [step])
@@ -193,7 +193,13 @@ class AsyncRetriever:
         if self._store is not None and isinstance(step, Fetch):
             return await self._store.vectors(step.ids, step.vectors, payload=step.payload)
         if self._store is not None and isinstance(step, Look):
-            return await self._store.some(step.filter, step.payload, step.limit)
+            return await self._store.page(
+                step.filter,
+                payload=step.payload,
+                vectors=step.vectors,
+                batch=step.limit,
+                start=step.start,
+            )
         return await self._engine(step)
 
     def _refuse(self) -> None:

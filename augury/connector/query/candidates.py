@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ...schemas.hit import Place
 from ...schemas.payload_layout import PayloadLayout
 from ...schemas.plan import QueryPlan
-from ...schemas.points import PointId, ScoredPoint
+from ...schemas.points import PointId, Record, ScoredPoint
 from ...schemas.profile import BranchName
 from .fuse import Ranked, fuse
 
@@ -15,9 +15,12 @@ from .fuse import Ranked, fuse
 class Candidates:
     """``Candidates(plan, ranked_lists(plan, answers), answers, layout)``: of one plan.
 
+    Args:
+        ranked: all of them, where something else than fusion ranked them.
+
     Attributes:
         lists: each branch's ranked passages, in the plan's order.
-        fused: all of them, best first.
+        fused: all of them, best first; where a q-net searched, what that found.
         records: the points as the engine gave them.
         notes: what may be worth knowing of the search.
     """
@@ -26,16 +29,17 @@ class Candidates:
         self,
         plan: QueryPlan,
         lists: Sequence[Ranked],
-        answers: Sequence[list[ScoredPoint]],
+        answers: Sequence[Sequence[Record]],
         layout: PayloadLayout,
+        ranked: Ranked | None = None,
     ) -> None:
         self._plan = plan
         self._layout = layout
         self.lists: dict[BranchName, Ranked] = dict(
             zip((branch.name for branch in plan.branches), lists, strict=True)
         )
-        self.records: dict[PointId, ScoredPoint] = {point.id: point for answer in answers for point in answer}
-        self.fused = fuse(lists, plan)
+        self.records: dict[PointId, Record] = {point.id: point for answer in answers for point in answer}
+        self.fused = fuse(lists, plan) if ranked is None else ranked
         self.notes: list[str] = []
 
     def grouped(self, ranked: Ranked) -> Ranked:

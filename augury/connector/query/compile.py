@@ -35,7 +35,7 @@ def requests(
     Of the payload the lists carry what names the document; the rest is fetched for the hits alone.
     """
     dense, sparse = query
-    make = partial(_request, listed=profile.payload.keys("doc_id") or False)
+    make = partial(request, listed=profile.payload.keys("doc_id") or False)
     found: list[SearchRequest] = []
     for branch in plan.branches:
         if branch.name == "sparse":
@@ -65,14 +65,20 @@ def ranked_lists(plan: QueryPlan, answers: Sequence[list[ScoredPoint]]) -> list[
     return lists
 
 
-def _request(
+def request(
     plan: QueryPlan,
     limit: int,
     query: Nearest,
     *prefetch: Prefetch,
-    listed: bool | tuple[str, ...],
+    listed: bool | tuple[str, ...] = False,
     carry: tuple[str, ...] = (),
 ) -> SearchRequest:
+    """One search as the plan wants it: its condition, and how exact it is.
+
+    Args:
+        listed: of the payload.
+        carry: vectors that come back with what is found.
+    """
     return SearchRequest(
         limit=limit,
         query=query,

@@ -18,7 +18,9 @@ from ...schemas.payload_layout import PayloadLayout
 from ...schemas.plan import QueryPlan, Rerank
 from ...schemas.points import FloatArray, PointId, Record
 from ...schemas.profile import Profile
+from ...schemas.qnet_search import QNetWork
 from ..fold import MAX_ALPHA
+from .by_qnet import by_qnet
 from .candidates import Candidates
 from .compile import QueryVectors, ranked_lists, requests
 from .diversify import POOL, diversified
@@ -26,7 +28,7 @@ from .filter_fields import KnownFields
 from .fuse import Ranked
 from .pool import pooled, similar
 from .rerank import blended, texts_of, vectors_of
-from .steps import Ask, Encode, Fetch, Score, Search, Step
+from .steps import NOTHING, Ask, Encode, Fetch, Score, Search, Step
 from .unsure import unsure
 
 
@@ -36,6 +38,7 @@ class Found(NamedTuple):
     hits: list[Hit]
     expansion: Expansion
     notes: list[str]
+    qnet: QNetWork | None = None
 
 
 Steps = Generator[Step, Any, Found]
@@ -57,16 +60,14 @@ def search_steps(
         notes += yield from fields.check(plan.filter, plan.tenant)
     if plan.expand == "llm" and plan.reads_dense:
         expansion = yield Ask(plan.query, expansion)
-    vectors: QueryVectors = yield Encode(plan, expansion)
-    found = yield from _candidates(plan, profile, vectors, carry)
-    if plan.expand == "auto" and plan.reads_dense:
-        doubtful = unsure(found.lists, profile.expansion.unsure_below)
-        expansion = expansion.model_copy(update={"unsure": doubtful})
-        if doubtful:
-            expansion = yield from _asked_kindly(plan, expansion)
-            if expansion.passages:
-                vectors = yield Encode(plan, expansion, vectors)
-                found = yield from _candidates(plan, profile, vectors, carry)
+    vectors = NOTHING
+    found: Candidates | None = None
+    work: QNetWork | None = None
+    if plan.branches:
+        vectors, found, expansion = yield from _first_stage(plan, profile, expansion, carry)
+    if plan.qnet:
+        found, work = yield from by_qnet(plan, profile, found)
+    assert found is not None
     notes += found.notes
     ranked, reranked = yield from _reranked(plan, profile, found)
     ranked = found.grouped(ranked)
@@ -100,13 +101,30 @@ def search_steps(
         for point, score in best
         if point in records
     ]
-    return Found(hits, expansion, notes)
+    return Found(hits, expansion, notes, work)
+
+
+def _first_stage(
+    plan: QueryPlan, profile: Profile, expansion: Expansion, carry: tuple[str, ...]
+) -> Generator[Step, Any, tuple[QueryVectors, Candidates, Expansion]]:
+    """What the branches find, once more with the query expanded where that was unsure."""
+    vectors: QueryVectors = yield Encode(plan, expansion)
+    found = yield from _candidates(plan, profile, vectors, carry)
+    if plan.expand == "auto" and plan.reads_dense:
+        doubtful = unsure(found.lists, profile.expansion.unsure_below)
+        expansion = expansion.model_copy(update={"unsure": doubtful})
+        if doubtful:
+            expansion = yield from _asked_kindly(plan, expansion)
+            if expansion.passages:
+                vectors = yield Encode(plan, expansion, vectors)
+                found = yield from _candidates(plan, profile, vectors, carry)
+    return vectors, found, expansion
 
 
 def _carried(plan: QueryPlan) -> tuple[str, ...]:
     """The vector that the q-net reads, where one branch finds no more passages than are reranked."""
     stage = plan.rerank
-    if stage is None or stage.using is None or len(plan.branches) > 1 or plan.alpha is not None:
+    if stage is None or stage.using is None or len(plan.branches) != 1 or plan.alpha is not None:
         return ()
     return (stage.using,) if plan.branches[0].limit <= stage.depth else ()
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ...errors import FilterError
 from ...schemas.plan import Tenant
-from ...schemas.points import Filter, Record
+from ...schemas.points import Filter, Page, Record
 from ...schemas.profile import Profile
 from ..store.base import Store
 from ..store.filters import parse_filter
@@ -69,7 +69,7 @@ def index_notes(filter: Filter, profile: Profile) -> tuple[str, ...]:
     return tuple(notes)
 
 
-Checking = Generator[Look, list[Record], list[str]]
+Checking = Generator[Look, Page, list[str]]
 
 
 class KnownFields:
@@ -93,7 +93,7 @@ class KnownFields:
                 continue
             having: Filter = {"must_not": [{"is_empty": {"key": use.field}}]}
             try:
-                there = yield Look(tenant.within(having) if tenant else having, False, 1)
+                there = (yield Look(tenant.within(having) if tenant else having, False, 1)).records
             except FilterError:  # in strict mode the search itself says which index it lacks
                 continue
             if there:
@@ -101,7 +101,7 @@ class KnownFields:
                 continue
             what = f"No passage has a field {use.field!r}"
             around = _around(self._profile, tenant.within() if tenant else None)
-            advice = self._advice(use.field, (yield around))
+            advice = self._advice(use.field, (yield around).records)
             if use.needed and use.field not in self._profile.payload_indexes:
                 raise FilterError(what, advice)
             notes.append(f"{what}. {advice}.")
@@ -124,7 +124,7 @@ def metadata_fields(store: Store, profile: Profile, among: Filter | None = None)
         among: only passages that match are looked at.
     """
     look = _around(profile, among)
-    return _names(next(iter(store.scroll(look.filter, payload=look.payload, batch=look.limit)), []), profile)
+    return _names(store.page(look.filter, payload=look.payload, batch=look.limit).records, profile)
 
 
 def _around(profile: Profile, among: Filter | None) -> Look:

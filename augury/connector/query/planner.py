@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ...errors import QueryError
 from ...schemas.expansion import ExpandMode
 from ...schemas.plan import Branch, QueryPlan, Rerank, Tenant
 from ...schemas.points import Filter
 from ...schemas.profile import BranchName, FusionKind, PoolKind, Profile, RerankKind
+from ...schemas.qnet_search import QNetSearch, QNetWay
 from ..fold import MAX_ALPHA
 from .filter_fields import index_notes
 
@@ -34,6 +35,8 @@ class SearchOptions(BaseModel):
         group: ``False`` returns passages instead of documents.
         tenant: whose documents are searched, in an index of several tenants.
         exact: compare every vector, even where a server has a graph that answers sooner.
+        by_qnet: ``exhaustive``, ``neighbours`` or ``gradient``: find by the Hypencoder's q-net alone, with
+            settings of ``QNetWay`` after a colon. The branches, by default dense, are what it starts from.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -54,6 +57,12 @@ class SearchOptions(BaseModel):
     rerank_weight: float | None = Field(default=None, ge=0, le=1)
     diversity: float = Field(default=0.0, ge=0, le=1)
     group: bool = True
+    by_qnet: str | None = None
+
+    @field_validator("by_qnet")
+    @classmethod
+    def _a_way(cls, text: str | None) -> str | None:
+        return None if text is None else QNetWay.read(text).text
 
 
 class QueryPlanner:
@@ -63,7 +72,8 @@ class QueryPlanner:
         """Raises ``QueryError`` for a query that is empty or far too long, or for what the index cannot
         answer, and ``FilterError`` for a filter that cannot be understood."""
         words = _checked(query)
-        names = self._branches(profile, options.branches)
+        qnet = _qnet(profile, options)
+        names = self._branches(profile, options.branches, qnet)
         rerank = self._rerank(profile, options)
         candidates = options.candidates or max(profile.search.candidates, rerank.depth if rerank else 0)
         weights = {**profile.search.weights, **self._weights(options.weights or {}, names)}
@@ -83,7 +93,8 @@ class QueryPlanner:
                 )
                 for name in names
             ),
-            expand=options.expand or profile.expansion.mode,
+            qnet=qnet,
+            expand=(options.expand or profile.expansion.mode) if names else "off",
             fusion=(options.fusion or profile.search.fusion) if len(names) > 1 else None,
             rrf_k=profile.search.rrf_k,
             rerank=rerank,
@@ -101,7 +112,17 @@ class QueryPlanner:
             notes=tuple(notes),
         )
 
-    def _branches(self, profile: Profile, wanted: Sequence[BranchName] | None) -> tuple[BranchName, ...]:
+    def _branches(
+        self, profile: Profile, wanted: Sequence[BranchName] | None, qnet: QNetSearch | None
+    ) -> tuple[BranchName, ...]:
+        if qnet and not qnet.starts_from_branches:
+            if wanted:
+                raise QueryError(
+                    f"A search by q-net that is {qnet.text} starts from no branch", "Leave the branches out"
+                )
+            return ()
+        if wanted is None and qnet:
+            return ("dense",)
         if wanted is None:
             return tuple(name for name in profile.search.branches if name != "sparse" or profile.sparse)
         if not wanted:
@@ -132,6 +153,13 @@ class QueryPlanner:
         asked = options.rerank is not None or options.reranker is not None
         by = options.reranker or profile.rerank.by
         if options.rerank == 0 or (by is None and not asked):
+            return None
+        if options.by_qnet and by != "cross-encoder":
+            if asked:
+                raise QueryError(
+                    "What the q-net found need not be reranked by it",
+                    "Leave the reranker out, or name a cross-encoder",
+                )
             return None
         if by is None:  # asked for without saying by what
             by = "hypencoder" if profile.hypencoder or not profile.rerank.cross_encoder else "cross-encoder"
@@ -200,6 +228,11 @@ def check_plan(plan: QueryPlan, profile: Profile) -> None:
         )
     ):
         reason = f"reranks by {stage.model}, which is not the Hypencoder here"
+    elif plan.qnet and (
+        profile.hypencoder is None
+        or (plan.qnet.model, plan.qnet.using) != (profile.hypencoder.model, _read_by_q_nets(profile))
+    ):
+        reason = f"searches by q-nets of {plan.qnet.model}, which is not the Hypencoder here"
     if reason:
         raise QueryError(f"The plan does not fit this index: it {reason}", "Plan the query again")
 
@@ -224,6 +257,19 @@ def _tenant(profile: Profile, value: str | None) -> Tenant | None:
             "Say whose to search: --tenant VALUE, or SearchOptions(tenant=VALUE)",
         )
     return Tenant(field=profile.tenant, value=value)
+
+
+def _qnet(profile: Profile, options: SearchOptions) -> QNetSearch | None:
+    if options.by_qnet is None:
+        return None
+    if profile.hypencoder is None:
+        raise QueryError(
+            "This index has no Hypencoder, whose q-nets could be searched by",
+            "Name one that reads the dense vectors with --hypencoder MODEL, or ingest into a new index with "
+            "--hypencoder MODEL",
+        )
+    way = QNetWay.read(options.by_qnet)
+    return QNetSearch(**dict(way), model=profile.hypencoder.model, using=_read_by_q_nets(profile))
 
 
 def _oversampling(profile: Profile) -> float | None:

@@ -28,6 +28,10 @@ TOGETHER = 64
 """Searches that share a pass; with reranking, each holds some 100 vectors."""
 
 
+WITH_QNETS = 16
+"""The same of searches by q-net, each of which holds one: up to 14 MB at width 768."""
+
+
 class Retriever:
     """``Retriever(QdrantClient(...), "papers").search("my query")`` returns a ``SearchResult``.
 
@@ -110,8 +114,9 @@ class Retriever:
         ``TOGETHER`` of them share a pass, so that memory does not grow with their number.
         """
         results: list[SearchResult] = []
-        for start in range(0, len(plans), TOGETHER):
-            some = plans[start : start + TOGETHER]
+        together = WITH_QNETS if any(plan.qnet for plan in plans) else TOGETHER
+        for start in range(0, len(plans), together):
+            some = plans[start : start + together]
             clock = Clock(len(some))
             found = run_together([self.steps(plan) for plan in some], self.answers, clock)
             results += [result(plan, each, clock) for plan, each in zip(some, found, strict=True)]
@@ -155,6 +160,7 @@ def result(plan: QueryPlan, found: Found, clock: Clock) -> SearchResult:
         plan=plan,
         expansion=found.expansion if plan.expand != "off" else None,
         notes=found.notes,
+        qnet=found.qnet,
         timings_ms=clock.timings(),
     )
 

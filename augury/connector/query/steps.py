@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ...models.reranker import MadeQNet
 from ...schemas.expansion import Expansion
 from ...schemas.plan import QueryPlan, Rerank
 from ...schemas.points import Filter, FloatArray, PointId, SearchRequest
@@ -19,12 +20,14 @@ NOTHING = QueryVectors(None, None)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Look:
-    """Answered by the first passages that match, with these parts of their payload (``list[Record]``)."""
+    """Answered by the first passages that match, by id from ``start`` on, with these parts (``Page``)."""
 
     stage = "fetch"
     filter: Filter | None
     payload: bool | tuple[str, ...]
     limit: int
+    vectors: tuple[str, ...] = ()
+    start: PointId | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,4 +80,30 @@ class Score:
     candidates: FloatArray | Sequence[str]
 
 
-Step = Look | Ask | Encode | Search | Fetch | Score
+@dataclass(frozen=True, slots=True, eq=False)
+class Make:
+    """Answered by the ``MadeQNet`` that the Hypencoder makes of the query."""
+
+    stage = "qnet"
+    query: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluate:
+    """Answered by the q-net's scores ``(items,)`` of vectors ``(items, dim)``."""
+
+    stage = "qnet"
+    qnet: MadeQNet
+    items: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Differentiate:
+    """Answered by the gradient ``(items, dim)`` of the q-net's score at each of the vectors."""
+
+    stage = "qnet"
+    qnet: MadeQNet
+    items: FloatArray
+
+
+Step = Look | Ask | Encode | Search | Fetch | Score | Make | Evaluate | Differentiate

@@ -9,12 +9,13 @@ from qdrant_client import AsyncQdrantClient
 
 from ...errors import StoreError, StoreTimeout, StoreUnavailable
 from ...schemas.collection import CollectionSpec
-from ...schemas.points import Filter, PointId, Record, ScoredPoint, SearchRequest
+from ...schemas.points import Filter, Page, PointId, Record, ScoredPoint, SearchRequest
 from . import ties
 from .check import check_names, check_request, known_ids
 from .server_errors import translated
 from .server_version import needed, require_version
 from .server_wire import (
+    from_page,
     from_record,
     from_scored,
     payload_keys,
@@ -23,7 +24,7 @@ from .server_wire import (
     read_metadata,
     read_spec,
     searches,
-    to_filter,
+    to_page,
     to_query,
     vector_names,
 )
@@ -96,16 +97,23 @@ class AsyncServerStore:
             )
         return {record.id: record for record in map(from_record, found)}
 
-    async def some(self, filter: Filter | None, payload: bool | tuple[str, ...], limit: int) -> list[Record]:
-        """The first points that match, by id, with these parts of their payload."""
+    async def page(
+        self,
+        filter: Filter | None,
+        *,
+        payload: bool | tuple[str, ...] = True,
+        vectors: tuple[str, ...] = (),
+        batch: int,
+        start: PointId | None = None,
+    ) -> Page:
+        """The first ``batch`` points that match, by id, from ``start`` on."""
+        check_names(vectors, await self._layout())
         with translated(self._where):
-            found, _ = await self._open().scroll(
+            found = await self._open().scroll(
                 self._collection,
-                scroll_filter=to_filter(filter),
-                limit=limit,
-                with_payload=payload_keys(payload),
+                **to_page(filter, payload=payload, vectors=vectors, batch=batch, start=start),
             )
-        return [from_record(record) for record in found]
+        return from_page(found)
 
     async def metadata(self) -> dict[str, Any] | None:
         """What ``ServerStore.set_metadata`` stored. Raises ``IndexNotFound`` if there is no collection."""

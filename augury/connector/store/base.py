@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...schemas.collection import CollectionSpec
-from ...schemas.points import Filter, Point, PointId, Record, ScoredPoint, SearchRequest, StoreInfo
+from ...schemas.points import Filter, Page, Point, PointId, Record, ScoredPoint, SearchRequest, StoreInfo
 
 if TYPE_CHECKING:
     from qdrant_client import AsyncQdrantClient
 
 
 class AsyncStore(Protocol):
-    """What a search needs of a store, awaited. ``search_batch`` and ``vectors`` are those of ``Store``."""
+    """What a search needs of a store, awaited. Its methods are those of ``Store``."""
 
     async def search_batch(self, requests: Sequence[SearchRequest]) -> list[list[ScoredPoint]]:
         """The best points for each request."""
@@ -25,8 +25,16 @@ class AsyncStore(Protocol):
         """The named vectors and the payloads of points, by id."""
         ...
 
-    async def some(self, filter: Filter | None, payload: bool | tuple[str, ...], limit: int) -> list[Record]:
-        """The first points that match, by id, with these parts of their payload."""
+    async def page(
+        self,
+        filter: Filter | None,
+        *,
+        payload: bool | tuple[str, ...] = True,
+        vectors: tuple[str, ...] = (),
+        batch: int,
+        start: PointId | None = None,
+    ) -> Page:
+        """The first ``batch`` points that match, by id, from ``start`` on."""
         ...
 
     async def close(self) -> None:
@@ -80,6 +88,18 @@ class Store(Protocol):
         self, ids: Sequence[PointId], names: Sequence[str], *, payload: bool | tuple[str, ...] = True
     ) -> dict[PointId, Record]:
         """The named vectors and the payloads of points, by id; unknown ids are left out."""
+        ...
+
+    def page(
+        self,
+        filter: Filter | None,
+        *,
+        payload: bool | tuple[str, ...] = True,
+        vectors: tuple[str, ...] = (),
+        batch: int,
+        start: PointId | None = None,
+    ) -> Page:
+        """The first ``batch`` points that match, by id, from ``start`` on."""
         ...
 
     def scroll(
@@ -180,3 +200,14 @@ class Store(Protocol):
     def close(self) -> None:
         """Release files and connections. A second call does nothing."""
         ...
+
+
+def pages(turn: Callable[[PointId | None], Page]) -> Iterator[list[Record]]:
+    """``pages(lambda start: store.page(filter, batch=1000, start=start))``: every page that has a point."""
+    start: PointId | None = None
+    while True:
+        records, start = turn(start)
+        if records:
+            yield records
+        if start is None:
+            return

@@ -41,6 +41,7 @@ from ...errors import AuguryError, FilterError, IndexFull, IndexNotFound, StoreE
 from ...schemas.collection import CollectionSpec
 from ...schemas.points import (
     Filter,
+    Page,
     Point,
     PointId,
     Record,
@@ -49,6 +50,7 @@ from ...schemas.points import (
     StoreInfo,
 )
 from . import ties
+from .base import pages
 from .check import check_names, check_points, check_request, check_same, known_ids
 from .edge_errors import os_error, translated
 from .edge_folder import EdgeFolder
@@ -56,6 +58,7 @@ from .edge_wire import (
     SEGMENT_BYTES,
     from_record,
     from_scored,
+    id_in,
     of_no_use,
     payload_keys,
     read_spec,
@@ -157,6 +160,24 @@ class EdgeStore:
             found = shard.retrieve(wanted, payload_keys(payload), list(names))
         return {record.id: record for record in map(from_record, found)}
 
+    def page(
+        self,
+        filter: Filter | None,
+        *,
+        payload: bool | tuple[str, ...] = True,
+        vectors: tuple[str, ...] = (),
+        batch: int,
+        start: PointId | None = None,
+    ) -> Page:
+        """The first ``batch`` points that match, by id, from ``start`` on."""
+        self._require()
+        check_names(vectors, self._spec)
+        offset: Any = start
+        request = edge.ScrollRequest(offset, batch, _filter(filter), payload_keys(payload), list(vectors))
+        with self._engine() as shard:
+            found, offset = shard.scroll(request)
+        return Page([from_record(record) for record in found], None if offset is None else id_in(offset))
+
     def scroll(
         self,
         filter: Filter | None = None,
@@ -166,18 +187,9 @@ class EdgeStore:
         batch: int = 1000,
     ) -> Iterator[list[Record]]:
         """Every matching point once, in batches, by id."""
-        self._require()
-        check_names(vectors, self._spec)
-        condition = _filter(filter)
-        offset: Any = None
-        while True:
-            request = edge.ScrollRequest(offset, batch, condition, payload_keys(payload), list(vectors))
-            with self._engine() as shard:
-                found, offset = shard.scroll(request)
-            if found:
-                yield [from_record(record) for record in found]
-            if offset is None:
-                return
+        return pages(
+            lambda start: self.page(filter, payload=payload, vectors=vectors, batch=batch, start=start)
+        )
 
     def delete(self, filter: Filter) -> None:
         """Delete the points that match; durable on return. An empty filter raises ``FilterError``."""

@@ -176,7 +176,7 @@ def payload_keys(payload: bool | tuple[str, ...]) -> bool | list[str]:
 def from_scored(found: edge.ScoredPoint) -> ScoredPoint:
     """A search result."""
     return ScoredPoint(
-        id=_id_in(found.id),
+        id=id_in(found.id),
         payload=decode(found.payload or {}),
         vectors=_vectors_in(found.vector),
         score=found.score,
@@ -185,7 +185,7 @@ def from_scored(found: edge.ScoredPoint) -> ScoredPoint:
 
 def from_record(found: edge.Record) -> Record:
     """A stored point."""
-    return Record(id=_id_in(found.id), payload=decode(found.payload or {}), vectors=_vectors_in(found.vector))
+    return Record(id=id_in(found.id), payload=decode(found.payload or {}), vectors=_vectors_in(found.vector))
 
 
 def _scoring(query: Nearest | Fusion) -> Any:
@@ -236,7 +236,8 @@ def _vector_in(found: Any) -> Vector:
     return to_array(found)
 
 
-def _id_in(found: int | UUID | str) -> PointId:
+def id_in(found: int | UUID | str) -> PointId:
+    """An id."""
     return found if isinstance(found, int) else str(found)
 
 

@@ -30,6 +30,7 @@ from ...schemas.collection import CollectionSpec
 from ...schemas.connection import Connection
 from ...schemas.points import (
     Filter,
+    Page,
     Point,
     PointId,
     Record,
@@ -39,6 +40,7 @@ from ...schemas.points import (
 )
 from . import ties
 from .async_server import AsyncServerStore
+from .base import pages
 from .check import (
     check_names,
     check_points,
@@ -54,6 +56,7 @@ from .server_storage import check_storage, to_creation
 from .server_version import needed, require_version
 from .server_wire import (
     METADATA_KEY,
+    from_page,
     from_record,
     from_scored,
     payload_keys,
@@ -64,6 +67,7 @@ from .server_wire import (
     searches,
     to_filter,
     to_index_params,
+    to_page,
     to_point,
     to_query,
     vector_names,
@@ -281,6 +285,24 @@ class ServerStore:
             )
         return {record.id: record for record in map(from_record, found)}
 
+    def page(
+        self,
+        filter: Filter | None,
+        *,
+        payload: bool | tuple[str, ...] = True,
+        vectors: tuple[str, ...] = (),
+        batch: int,
+        start: PointId | None = None,
+    ) -> Page:
+        """The first ``batch`` points that match, by id, from ``start`` on."""
+        check_names(vectors, self._layout())
+        with self._server() as client:
+            found = client.scroll(
+                self._collection,
+                **to_page(filter, payload=payload, vectors=vectors, batch=batch, start=start),
+            )
+        return from_page(found)
+
     def scroll(
         self,
         filter: Filter | None = None,
@@ -290,23 +312,9 @@ class ServerStore:
         batch: int = 1000,
     ) -> Iterator[list[Record]]:
         """Every matching point once, in batches, by id."""
-        check_names(vectors, self._layout())
-        condition = to_filter(filter)
-        offset: Any = None
-        while True:
-            with self._server() as client:
-                found, offset = client.scroll(
-                    self._collection,
-                    scroll_filter=condition,
-                    limit=batch,
-                    offset=offset,
-                    with_payload=payload_keys(payload),
-                    with_vectors=vector_names(vectors),
-                )
-            if found:
-                yield [from_record(record) for record in found]
-            if offset is None:
-                return
+        return pages(
+            lambda start: self.page(filter, payload=payload, vectors=vectors, batch=batch, start=start)
+        )
 
     def delete(self, filter: Filter) -> None:
         """Delete the points that match. An empty filter raises ``FilterError``."""

@@ -16,7 +16,9 @@ from ...schemas.points import (
     Filter,
     Fusion,
     Nearest,
+    Page,
     Point,
+    PointId,
     Prefetch,
     Record,
     ScoredPoint,
@@ -159,6 +161,32 @@ def from_scored(found: models.ScoredPoint) -> ScoredPoint:
 def from_record(found: models.Record) -> Record:
     """A stored point."""
     return Record(id=canonical_id(found.id), payload=found.payload or {}, vectors=_vectors_in(found.vector))
+
+
+def to_page(
+    filter: Filter | None,
+    *,
+    payload: bool | tuple[str, ...],
+    vectors: tuple[str, ...],
+    batch: int,
+    start: PointId | None,
+) -> dict[str, Any]:
+    """What a scroll is asked for."""
+    return {
+        "scroll_filter": to_filter(filter),
+        "limit": batch,
+        "offset": start,
+        "with_payload": payload_keys(payload),
+        "with_vectors": vector_names(vectors),
+    }
+
+
+def from_page(found: tuple[Sequence[models.Record], Any]) -> Page:
+    """What a scroll gave."""
+    records, following = found
+    return Page(
+        [from_record(record) for record in records], None if following is None else canonical_id(following)
+    )
 
 
 def _rescoring(oversampling: float | None) -> models.QuantizationSearchParams | None:
