@@ -21,7 +21,7 @@ from .config import PruneConfig
 from .fitting import Fitted
 from .gate import Progress, index_profile
 from .prepared import Prepared, prepare
-from .training import quiet, save_model, train
+from .training import pretrained, quiet, save_model, train
 from .workplace import Workplace
 
 _ENCODED = 2000
@@ -64,7 +64,7 @@ class _Pruned:
             vectors += encoder.encode_documents(documents[start : start + 100])
             progress("Counting terms", len(vectors), len(documents))
         keep_terms(model, terms_in_use(model, texts, vectors, self.config.terms))
-        save_model(lambda folder: model.save_pretrained(folder, create_model_card=False), place.model)
+        save_model(pretrained(model), place.model)
         return Fitted(0, 0)
 
     def _open(self) -> tuple[SparseEncoder, str]:
