@@ -13,9 +13,10 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import augury
 from augury.errors import SourceError
@@ -23,10 +24,11 @@ from augury.evaluation.beir import load_excluded
 from augury.evaluation.dataset import open_dataset
 from augury.schemas.training import TrainingPassage, TrainingRecord
 from augury.schemas.training_report import Gain, TrainingReport
-from augury.trainers.config import dense_config, splade_config
+from augury.trainers.config import dense_config, prune_config, splade_config
 from augury.trainers.dense import train_dense
 from augury.trainers.gate import OneNumber, gains, index_profile, measure_model
 from augury.trainers.prepared import Dev
+from augury.trainers.prune import prune_splade
 from augury.trainers.records import beir_corpus, open_records
 from augury.trainers.splade import train_splade
 from augury.trainers.training import quiet
@@ -39,18 +41,24 @@ MARKS = ("<!-- rows of benchmarks/training.py -->", "<!-- end of rows -->")
 
 @dataclass(frozen=True)
 class RowPlan:
-    """``RowPlan("dense", "eedi_misconceptions", "dev", "minilm")``: what is trained, and measured where."""
+    """``RowPlan("dense", "eedi_misconceptions", "dev", "minilm")``: what is trained, and measured where.
 
-    kind: Any
+    ``prune`` is no training. ``pruned`` is a row whose model is the base; the table compares with that row's
+    own base.
+    """
+
+    kind: Literal["dense", "sparse", "prune"]
     collection: str
     split: str
-    preset: str
+    preset: str = ""
     values: dict[str, Any] = field(default_factory=dict)
+    pruned: str = ""
 
 
 ROWS = {
     "dense-eedi": RowPlan("dense", "eedi_misconceptions", "dev", "minilm"),
-    "splade-eedi": RowPlan("sparse", "eedi_misconceptions", "dev", "splade-tiny"),
+    "prune-eedi": RowPlan("prune", "eedi_misconceptions", "dev", values={"terms": 6000}),
+    "splade-eedi": RowPlan("sparse", "eedi_misconceptions", "dev", "splade-tiny", pruned="prune-eedi"),
     "dense-scifact": RowPlan(
         "dense",
         "scifact",
@@ -69,20 +77,35 @@ def run(name: str, data: Path, work: Path) -> tuple[TrainingReport, dict[str, Ga
     collection = data / plan.collection
     records = place / "records.jsonl"
     given = {**plan.values, "data": str(records), "to": str(place / "model")}
-    config: Any = (dense_config if plan.kind == "dense" else splade_config)(given, preset=plan.preset)
-    if not records.exists():
+    if plan.pruned:
+        given["base"] = str(work / plan.pruned / "model")
+    config, train = _trainer(plan, given)
+    if plan.kind == "prune":
+        config = config.model_copy(update={"data": f"{collection}:train"})
+    elif not records.exists():
         mine(collection, plan.kind, config.base, place / "mining", records)
-    report = train_dense(config) if plan.kind == "dense" else train_splade(config)
+    report = train(config)
     if report is None:
         raise SystemExit(0)
+    kind: Literal["dense", "sparse"] = "dense" if plan.kind == "dense" else "sparse"
+    base = run(plan.pruned, data, work)[0].base if plan.pruned else config.base
     test = Dev(open_dataset(collection, split=plan.split), tuple(beir_corpus(collection)))
     measured = [
         measure_model(
-            index_profile(plan.kind, model), test, place / f"test-{label}", MEASURE, quiet, label
+            index_profile(kind, model), test, place / f"test-{label}", MEASURE, quiet, label
         ).evaluation
-        for label, model in (("before", config.base), ("after", report.model))
+        for label, model in (("before", base), ("after", report.model))
     ]
-    return report, gains(*measured)
+    return report.model_copy(update={"base": base}), gains(*measured)
+
+
+def _trainer(plan: RowPlan, given: dict[str, Any]) -> tuple[Any, Callable[[Any], TrainingReport | None]]:
+    """A row's config, and what trains with it."""
+    if plan.kind == "dense":
+        return dense_config(given, preset=plan.preset), train_dense
+    if plan.kind == "sparse":
+        return splade_config(given, preset=plan.preset), train_splade
+    return prune_config(given), prune_splade
 
 
 def mine(collection: Path, kind: Any, base: str, where: Path, records: Path, most: int | None = None) -> None:
