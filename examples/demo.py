@@ -1,4 +1,4 @@
-"""The main job on the sample collection: ingest, three searches, and what the scenarios change.
+"""The main job on the sample collection: ingest, three searches, and what scenarios and reranking change.
 
 python examples/demo.py --to demo-index
 """
@@ -15,6 +15,7 @@ import augury
 from augury.cli.ingest import show as show_report
 from augury.evaluation.beir import load_qrels, load_queries
 from augury.evaluation.measure import measure, to_run
+from augury.schemas.profile import HypencoderProfile
 
 SAMPLE = Path(__file__).parent / "sample"
 SHOWN = ("q01", "q03", "q30")
@@ -28,7 +29,8 @@ def main() -> None:
     queries = load_queries(SAMPLE)
     qrels = load_qrels(SAMPLE, "test")
 
-    with augury.open(where) as index:
+    reranker = HypencoderProfile(model="starter:hypencoder-minilm", reads="dense")
+    with augury.open(where, profile=lambda made: made.model_copy(update={"hypencoder": reranker})) as index:
         out.rule("Ingest")
         report = index.ingest(augury.open_source(str(SAMPLE)), scenarios=SAMPLE / "scenarios.jsonl")
         show_report(report, where)
@@ -41,15 +43,19 @@ def main() -> None:
                 if hit.scenario:
                     out.print(f"    [green]{hit.scenario.similarity:.2f}[/] {escape(hit.scenario.need)}")
 
-        out.rule("What the scenarios change")
+        out.rule("What scenarios and reranking change")
         texts = [queries[name] for name in qrels]
-        for label, branches in (
-            ("dense only", ("dense",)),
-            ("with scenarios", ("scenarios",)),
-            ("sparse only", ("sparse",)),
-            ("scenarios + sparse", ("scenarios", "sparse")),
+        for label, branches, reranked in (
+            ("dense only", ("dense",), 0),
+            ("dense, reranked", ("dense",), 50),
+            ("with scenarios", ("scenarios",), 0),
+            ("scenarios, reranked", ("scenarios",), 50),
+            ("sparse only", ("sparse",), 0),
+            ("scenarios + sparse", ("scenarios", "sparse"), 0),
         ):
-            options = augury.SearchOptions.model_validate({"branches": branches, "limit": 10})
+            options = augury.SearchOptions.model_validate(
+                {"branches": branches, "limit": 10, "rerank": reranked}
+            )
             results = index.retriever.search_batch(texts, options)
             scores = measure(qrels, to_run(dict(zip(qrels, results, strict=True))), ["nDCG@10"])
             out.print(f"{label:<20} nDCG@10 {scores['nDCG@10']:.3f}")

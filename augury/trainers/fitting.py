@@ -9,10 +9,11 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback
+from transformers import EarlyStoppingCallback, PrinterCallback, TrainerCallback, TrainerState
 
 from ..errors import MissingDependency, UsageError
 from ..models.device import pick_device, pick_dtype
@@ -22,7 +23,7 @@ from .exact import ExactRetrieval
 from .gate import Progress
 from .prepared import Prepared
 from .rows import Row
-from .workplace import Workplace
+from .workplace import STATE, Workplace
 
 QUERY, EXPANSION, POSITIVE, NEGATIVE, LABEL = "query", "expansion", "positive", "negative", "label"
 KEPT = 1
@@ -172,10 +173,26 @@ def run(trainer: Any, place: Workplace) -> Fitted:
     """Train from the last whole checkpoint on; the trainer's model is the best one in the end."""
     trainer.remove_callback(PrinterCallback)  # the command line draws progress; a library prints nothing
     checkpoint = place.last_checkpoint()
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    ended = _ended(checkpoint) if checkpoint else None
+    if ended is None:
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    else:
+        trainer.state = ended
+        trainer._load_best_model()
     state = trainer.state
     curve = {entry["step"]: entry["eval_score"] for entry in state.log_history if "eval_score" in entry}
     return Fitted(state.global_step, state.best_global_step or state.global_step, tuple(curve.items()))
+
+
+def _ended(checkpoint: Path) -> TrainerState | None:
+    """What a run came to whose last checkpoint this is; None for one that is to go on.
+
+    The library would train a step more than it was told to, and go on after an early stop.
+    """
+    state: TrainerState = TrainerState.load_from_json(str(checkpoint / STATE))
+    told: Any = state.stateful_callbacks or {}
+    stopped = told.get("TrainerControl", {}).get("args", {}).get("should_training_stop", False)
+    return state if stopped or state.global_step >= state.max_steps else None
 
 
 def routes(names: Sequence[str]) -> dict[str, str]:

@@ -20,7 +20,7 @@ from filelock import FileLock, Timeout
 from ..errors import ModelError, UsageError
 from ..schemas.training_report import REPORT_FILE, TrainingReport
 
-_STATE = "trainer_state.json"
+STATE = "trainer_state.json"
 """What the Trainer writes last into a checkpoint."""
 _CHECKPOINT = re.compile(r"checkpoint-(\d+)")
 FREE = ("to", "device", "keep_checkpoints", "tensorboard", "allow_worse", "tolerance")
@@ -94,7 +94,7 @@ class Workplace:
         for path in self.checkpoints.glob("checkpoint-*"):
             number = _CHECKPOINT.fullmatch(path.name)
             try:
-                json.loads((path / _STATE).read_text(encoding="utf-8"))
+                json.loads((path / STATE).read_text(encoding="utf-8"))
             except (OSError, ValueError):
                 shutil.rmtree(path, ignore_errors=True)
                 continue

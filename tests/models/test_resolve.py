@@ -14,7 +14,7 @@ Tiny = Callable[..., Path]
 
 
 def test_an_unknown_starter_lists_the_known() -> None:
-    with pytest.raises(ModelNotFound, match=r"starter:minilm, starter:splade-tiny, starter:smollm2"):
+    with pytest.raises(ModelNotFound, match=r"starter:minilm, starter:splade-tiny, starter:hyp"):
         resolve("starter:gpt")
 
 

@@ -43,13 +43,19 @@ def trained(tmp_path: Path, base: Callable[..., Path], records_file: Callable[..
 
 
 def test_a_run_finds_more_with_fewer_terms(trained: Train, tmp_path: Path) -> None:
-    report = trained(epochs=12, flops_query=0.05, flops_document=0.05)
+    report = trained(epochs=12, flops_query=0.05, flops_document=0.05, max_active=55)
     assert report.accepted, report.verdict
     before, after = report.active_terms["before"], report.active_terms["after"]
     assert report.measures["nDCG@10"].difference.low > 0
     assert 0 < after.documents < before.documents
     vectors = load_sparse(str(tmp_path / "model")).encode_documents(["w31 w61"])
     assert len(vectors[0].indices) > 0
+
+
+def test_the_same_run_with_its_regulariser_off_is_refused(trained: Train) -> None:
+    report = trained(epochs=12, flops_query=0.0, flops_document=0.0, max_active=55)
+    assert not report.accepted
+    assert "terms on average, over 55" in report.verdict
 
 
 @pytest.mark.parametrize(

@@ -172,8 +172,8 @@ class QueryPlanner:
         if profile.hypencoder is None:
             raise QueryError(
                 "This index has no reranker",
-                "Name a cross-encoder with --cross-encoder MODEL, or ingest into a new index with "
-                "--hypencoder MODEL",
+                "Name a Hypencoder made for its dense vectors (--hypencoder starter:hypencoder-minilm for "
+                "those of starter:minilm), or a cross-encoder (--cross-encoder MODEL)",
             )
         return Rerank(
             by=by, model=profile.hypencoder.model, using=_read_by_q_nets(profile), depth=depth, weight=weight
