@@ -14,8 +14,8 @@ queries; p is of a paired randomisation test against the dense row, corrected fo
 p50 is the time of one search for 100 documents, its encoders included, on a machine that did other things
 too.
 
-Expansion and reranking have no rows: no LLM server was named, and there is no trained reranker among the
-starter models (what a small LLM's expansion does is in [llm.md](llm.md)). Tuned rows are of `augury tune`.
+Expansion and reranking have no rows: no LLM server was named (what a small LLM's expansion does is in
+[llm.md](llm.md)), and what the starter reranker does is in [training.md](training.md). Tuned rows are of `augury tune`.
 They are cross-validated: every query is searched with settings that the queries of other folds chose. With
 scenarios, a train split chose fields, alpha and settings. Rows that lose are explained below their table.
 """

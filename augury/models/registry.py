@@ -199,8 +199,8 @@ _CARDS = (
         size_mb=2,
         revision=_HYPENCODER_MINILM.files["model.safetensors"].sha256,
         source=_HYPENCODER_MINILM,
-        note="reranks by the dense vectors of starter:minilm; a part of its training data is believed not to be "
-        "for commercial use",
+        note="reads the dense vectors of starter:minilm; some of its training data is believed not to be for "
+        "commercial use",
     ),
     ModelCard(
         name="starter:smollm2",
