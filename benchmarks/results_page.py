@@ -15,9 +15,10 @@ p50 is the time of one search for 100 documents, its encoders included, on a mac
 too.
 
 Expansion and reranking have no rows: no LLM server was named (what a small LLM's expansion does is in
-[llm.md](llm.md)), and what the starter reranker does is in [training.md](training.md). Tuned rows are of `augury tune`.
-They are cross-validated: every query is searched with settings that the queries of other folds chose. With
-scenarios, a train split chose fields, alpha and settings. Rows that lose are explained below their table.
+[llm.md](llm.md)), and what the starter reranker does is in [training.md](training.md). Tuned rows are of
+`augury tune`. They are cross-validated: every query is searched with settings that the queries of other folds
+chose. With scenarios, a train split chose fields, alpha and settings. Rows that lose are explained below
+their table.
 """
 
 _NO_WORDS = "what is looked for shares few words with the query, so no way of weighing terms goes far"
