@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 
 import augury
 from augury.cli import main
+from augury.schemas.profile import SearchProfile
 from augury.schemas.tuning import Tuning
 from tests.hashing import HashingDense, HashingSparse
 
@@ -26,7 +27,8 @@ def hashing(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def where(tmp_path: Path) -> Path:
     where = tmp_path / "index"
-    with augury.open(where) as index:
+    profile = augury.Profile(search=SearchProfile(weights={"sparse": 0.4}))
+    with augury.open(where, profile=profile) as index:
         index.ingest(augury.open_source(str(SAMPLE)), scenarios=SAMPLE / "scenarios.jsonl")
     return where
 

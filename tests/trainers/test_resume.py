@@ -99,7 +99,8 @@ def test_a_full_disk_at_a_checkpoint_is_told_and_the_run_goes_on_later(
         "allow_worse": True,
     }
     place = Workplace(tmp_path / "model")
-    kill_at(start("dense", values), (place.checkpoints / "checkpoint-9/trainer_state.json").is_file)
+    state = place.checkpoints / "checkpoint-9/trainer_state.json"
+    kill_at(start("dense", values), lambda: state.is_file() and state.read_text().endswith("}\n"))
     first = place.last_checkpoint()
     assert first is not None
     process = start("dense", values, "60000")  # bytes; the weights alone are more

@@ -89,10 +89,10 @@ def test_the_weights_of_the_regulariser_grow_by_the_square(
             super().on_step_end(args, state, control, **more)
 
     monkeypatch.setattr(splade, "ActiveWatch", Watch)
-    report = trained(epochs=2, ramp=0.5, flops_query=0.4, flops_document=0.2, allow_worse=True)
+    report = trained(epochs=2, ramp=0.5, flops_query=0.04, flops_document=0.02, allow_worse=True)
     ramp = report.steps // 2
     share = [min(1, step / ramp) ** 2 for step in range(report.steps)]
-    np.testing.assert_allclose(seen, [(0.4 * each, 0.2 * each) for each in share])
+    np.testing.assert_allclose(seen, [(0.04 * each, 0.02 * each) for each in share])
 
 
 def test_flops_is_the_sum_of_squared_means_over_queries_positives_and_negatives(
