@@ -213,3 +213,8 @@ class MissingDependency(AuguryError):
             what or f"{package} is not installed",
             f"Run: pip install 'augury[{extra}]' (or pip install {package})",
         )
+
+
+def first_line(error: BaseException) -> str:
+    """What a library's error says, in a line without its full stop; its kind where it says nothing."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

@@ -9,7 +9,7 @@ import click
 
 from .terminal import json_option
 from .train_llm import expander, scenarios
-from .train_options import FRACTION, POSITIVE, common_options, encoder_options, rate
+from .train_options import FRACTION, POSITIVE, common_options, encoder_options, judged_options, rate
 from .train_run import chosen, finish, stages
 
 
@@ -102,10 +102,8 @@ def splade(file: Path | None, preset: str | None, quiet: bool, as_json: bool, **
 @click.option("--to", metavar="FOLDER", required=True, help="Where the smaller model goes.")
 @click.option("--base", metavar="MODEL", help="What is made smaller  [default: starter:splade-tiny]")
 @click.option("--terms", type=click.IntRange(100), help="Most terms that are kept  [default: 8000]")
-@click.option("--dev", metavar="FOLDER[:SPLIT]", help="Judged queries  [default: queries of DATA, held out]")
-@click.option("--dev-queries", type=POSITIVE, help="Most queries evaluated  [default: 1000]")
-@click.option("--dev-documents", type=POSITIVE, help="Most documents searched for them  [default: 10000]")
-@click.option("--measure", metavar="NAME", help="What decides  [default: nDCG@10]")
+@judged_options
+@click.option("--dev-share", type=FRACTION, help="Share of DATA's queries held out  [default: 0.1]")
 @click.option("--device", metavar="NAME", help="cuda, mps or cpu")
 @click.option("--allow-worse", is_flag=True, default=None, help="Let a model pass that is worse.")
 @click.option("--quiet", "-q", is_flag=True, help="No progress bar.")

@@ -46,20 +46,24 @@ run_options = together(
     click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
 )
 """How a run goes on, whatever is trained."""
-common_options = together(
-    place_options,
-    click.option(
-        "--base", metavar="MODEL", help="A folder, starter: or hub name  [default: a starter model]"
-    ),
+judged_options = together(
     click.option(
         "--dev",
         metavar="FOLDER[:SPLIT]",
         help="Judged queries, BEIR layout  [default: queries of DATA, held out]",
     ),
-    click.option("--dev-share", type=FRACTION, help="Share of DATA's queries held out  [default: 0.1]"),
     click.option("--dev-queries", type=POSITIVE, help="Most queries evaluated  [default: 1000]"),
     click.option("--dev-documents", type=POSITIVE, help="Most documents searched for them  [default: 10000]"),
     click.option("--measure", metavar="NAME", help="What decides  [default: nDCG@10]"),
+)
+"""What a retrieval model is judged by."""
+common_options = together(
+    place_options,
+    click.option(
+        "--base", metavar="MODEL", help="A folder, starter: or hub name  [default: a starter model]"
+    ),
+    judged_options,
+    click.option("--dev-share", type=FRACTION, help="Share of DATA's queries held out  [default: 0.1]"),
     click.option("--negatives", type=click.IntRange(0, 64), help="Hard negatives of a query  [default: 1]"),
     click.option("--epochs", type=click.FloatRange(0, min_open=True), help="[default: 3]"),
     click.option("--max-steps", type=POSITIVE, help="Instead of epochs."),

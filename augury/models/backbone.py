@@ -16,7 +16,7 @@ import torch
 from sentence_transformers import CrossEncoder, SentenceTransformer, SparseEncoder
 from transformers.utils import logging as transformers_logging
 
-from ..errors import ModelError
+from ..errors import ModelError, first_line
 from .batching import halving, token_batches
 from .device import DtypeName, pick_device, pick_dtype
 from .resolve import resolve
@@ -48,7 +48,7 @@ def open_model(
                 model_kwargs={"dtype": pick_dtype(device, dtype)},
             )
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ModelError(
             f"{name} cannot be loaded as a {kind.__name__}: {reason}",
             "Check that the folder holds a whole model of this kind",

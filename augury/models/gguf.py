@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import Timeout
 
-from ..errors import MissingDependency, ModelError, ModelNotFound
+from ..errors import MissingDependency, ModelError, ModelNotFound, first_line
 from .folder import WEIGHTS, file_sha256, matches
 from .registry import STARTER
 from .resolve import resolve
@@ -139,7 +139,7 @@ def _convert(gguf: Path, folder: Path) -> None:
     except OSError:
         raise
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ModelError(
             f"{gguf} cannot be converted: {reason}",
             "Check that the file is whole and of an architecture that transformers reads as GGUF",

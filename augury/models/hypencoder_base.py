@@ -2,6 +2,7 @@
 
 A published checkpoint holds its transformer's weights but not its configuration; it names the base that has
 it. Only configuration and tokenizer of that base are ever needed, so nothing else is fetched.
+``bare_transformer`` and ``pretrained_transformer`` make it, for weights to be loaded into and with its own.
 """
 
 from __future__ import annotations
@@ -10,7 +11,11 @@ import logging
 import os
 from pathlib import Path
 
-from ..errors import ModelFetchError, ModelNotFound
+import torch
+from transformers import AutoModel, PretrainedConfig, PreTrainedModel
+
+from ..errors import ModelError, ModelFetchError, ModelNotFound, first_line
+from .backbone import no_progress_bars
 from .folder import CONFIG
 from .hub import HUB_TIMEOUT_S
 from .registry import STARTER
@@ -76,3 +81,43 @@ def _fetched(folder: Path, name: str) -> Path:
             f"({type(error).__name__})",
             f"Check the network, or put its config.json and tokenizer into a folder of that name in {folder}",
         ) from error
+
+
+def bare_transformer(base: PretrainedConfig) -> PreTrainedModel:
+    """A transformer without its weights, which the checkpoint holds."""
+    try:
+        transformer: PreTrainedModel = AutoModel.from_config(  # type: ignore[no-untyped-call]
+            base, trust_remote_code=False
+        )
+    except Exception as error:
+        raise ModelError(
+            f"The base of architecture {base.model_type!r} cannot be made: {first_line(error)}",
+            "Use a base whose architecture is part of transformers",
+        ) from error
+    return transformer
+
+
+def pretrained_transformer(path: Path, name: str) -> PreTrainedModel:
+    """A transformer with its weights."""
+    try:
+        with no_progress_bars():
+            transformer, info = AutoModel.from_pretrained(
+                path,
+                dtype=torch.float32,
+                local_files_only=True,
+                trust_remote_code=False,
+                output_loading_info=True,
+            )
+    except Exception as error:
+        raise ModelError(
+            f"{name} cannot be loaded as a base: {first_line(error)}",
+            "Name a folder that holds a whole encoder",
+        ) from error
+    missing = sorted(name for name in info["missing_keys"] if "pooler." not in name)
+    if missing:
+        raise ModelError(
+            f"{name} lacks {len(missing)} tensors of its architecture, such as {', '.join(missing[:3])}",
+            "Name a folder that holds a whole encoder",
+        )
+    model: PreTrainedModel = transformer.eval()
+    return model

@@ -21,7 +21,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoConfig, AutoTokenizer, PretrainedConfig, PreTrainedTokenizerBase
 
-from ..errors import ModelError, ModelFetchError
+from ..errors import ModelError, ModelFetchError, first_line
 from .hypencoder_base import base_folder
 from .qnet import DEFAULT_QNET
 from .whole import WAIT_S, appear
@@ -258,7 +258,3 @@ def write_folder(
         raise ModelError(
             f"Another process has been writing {folder} for {WAIT_S:.0f} s", "End it, then try again"
         ) from error
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")

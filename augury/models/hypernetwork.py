@@ -15,18 +15,17 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from transformers import AutoModel, PretrainedConfig, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 from ..errors import ModelError
-from .backbone import no_progress_bars
 from .dense_base import open_dense_base, transformer_folder
 from .folder import check_weights, model_files
+from .hypencoder_base import bare_transformer, pretrained_transformer
 from .hypencoder_folder import (
     MAX_PASSAGE_TOKENS,
     MAX_QUERY_TOKENS,
     HypencoderConfig,
     Pooling,
-    first_line,
     open_tokenizer,
     read_base_config,
     read_tokenizer,
@@ -178,9 +177,9 @@ class HypencoderNetwork(nn.Module):
             ModelError: the files are not an encoder, or the q-net does not fit it.
         """
         path = resolve(base_name_or_path).path
-        query_side = _pretrained(path, base_name_or_path)
+        query_side = pretrained_transformer(path, base_name_or_path)
         base = query_side.config
-        passage_side = query_side if shared else _pretrained(path, base_name_or_path)
+        passage_side = query_side if shared else pretrained_transformer(path, base_name_or_path)
         width = base.hidden_size
         if qnet_kwargs is None:
             qnet_kwargs = {"vector_dimensions": [width] * (hidden_layers + 1) + [1]}
@@ -281,8 +280,8 @@ def load_network(folder: Path | str) -> HypencoderNetwork:
         weights |= {name: tensor for name, tensor in network.state_dict().items() if is_base(name)}
     else:
         base = read_base_config(folder, config)
-        query_side = _bare(base)
-        passage_side = query_side if config.shared else _bare(base)
+        query_side = bare_transformer(base)
+        passage_side = query_side if config.shared else bare_transformer(base)
         network = HypencoderNetwork(config, (query_side, passage_side), read_tokenizer(folder, config, base))
     network.load_state_dict(_matched(folder, network, weights))
     return network.eval()
@@ -324,7 +323,7 @@ def _base_of(folder: Path, config: HypencoderConfig) -> tuple[PreTrainedModel, P
             "Bring back that revision, or train it anew over this one",
         )
     path = transformer_folder(found.path)
-    transformer = _pretrained(path, config.base)
+    transformer = pretrained_transformer(path, config.base)
     return transformer, open_tokenizer(path, transformer.config)
 
 
@@ -361,43 +360,3 @@ def _matched(folder: Path, network: HypencoderNetwork, weights: dict[str, Tensor
                 "Check that config.json belongs to these weights",
             )
     return {name: weights[name] for name in expected}
-
-
-def _bare(base: PretrainedConfig) -> PreTrainedModel:
-    """A transformer without its weights, which the checkpoint holds."""
-    try:
-        transformer: PreTrainedModel = AutoModel.from_config(  # type: ignore[no-untyped-call]
-            base, trust_remote_code=False
-        )
-    except Exception as error:
-        raise ModelError(
-            f"The base of architecture {base.model_type!r} cannot be made: {first_line(error)}",
-            "Use a base whose architecture is part of transformers",
-        ) from error
-    return transformer
-
-
-def _pretrained(path: Path, name: str) -> PreTrainedModel:
-    """A transformer with its weights."""
-    try:
-        with no_progress_bars():
-            transformer, info = AutoModel.from_pretrained(
-                path,
-                dtype=torch.float32,
-                local_files_only=True,
-                trust_remote_code=False,
-                output_loading_info=True,
-            )
-    except Exception as error:
-        raise ModelError(
-            f"{name} cannot be loaded as a base: {first_line(error)}",
-            "Name a folder that holds a whole encoder",
-        ) from error
-    missing = sorted(name for name in info["missing_keys"] if "pooler." not in name)
-    if missing:
-        raise ModelError(
-            f"{name} lacks {len(missing)} tensors of its architecture, such as {', '.join(missing[:3])}",
-            "Name a folder that holds a whole encoder",
-        )
-    model: PreTrainedModel = transformer.eval()
-    return model

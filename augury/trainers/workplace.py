@@ -17,7 +17,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from ..errors import ModelError, UsageError
+from ..errors import ModelError, UsageError, first_line
 from ..schemas.training_report import REPORT_FILE, TrainingReport
 
 STATE = "trainer_state.json"
@@ -123,7 +123,7 @@ def write_whole(path: Path, text: str) -> None:
 
 def no_room(path: Path, error: BaseException) -> ModelError:
     """What to say where a checkpoint or a model could not be written."""
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     return ModelError(
         f"{path} could not be written: {reason}",
         "Make room on the disk and give the same command again; it goes on from the last whole checkpoint",

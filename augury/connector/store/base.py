@@ -202,12 +202,24 @@ class Store(Protocol):
         ...
 
 
-def pages(turn: Callable[[PointId | None], Page]) -> Iterator[list[Record]]:
-    """``pages(lambda start: store.page(filter, batch=1000, start=start))``: every page that has a point."""
-    start: PointId | None = None
-    while True:
-        records, start = turn(start)
-        if records:
-            yield records
-        if start is None:
-            return
+class Paged:
+    """Mixed into a store that has ``page``: its ``scroll``."""
+
+    page: Callable[..., Page]
+
+    def scroll(
+        self,
+        filter: Filter | None = None,
+        *,
+        payload: bool | tuple[str, ...] = True,
+        vectors: tuple[str, ...] = (),
+        batch: int = 1000,
+    ) -> Iterator[list[Record]]:
+        """Every matching point once, in batches, by id."""
+        start: PointId | None = None
+        while True:
+            records, start = self.page(filter, payload=payload, vectors=vectors, batch=batch, start=start)
+            if records:
+                yield records
+            if start is None:
+                return

@@ -50,7 +50,7 @@ from ...schemas.points import (
     StoreInfo,
 )
 from . import ties
-from .base import pages
+from .base import Paged
 from .check import check_names, check_points, check_request, check_same, known_ids
 from .edge_errors import os_error, translated
 from .edge_folder import EdgeFolder
@@ -77,7 +77,7 @@ _SMALL_ROOM = 4 * 2**20
 _COPIES = 2  # a point is written to the journal and to the segment
 
 
-class EdgeStore:
+class EdgeStore(Paged):
     """One index folder. See the module for what the engine guarantees.
 
     Raises ``IndexNotFound`` if there is no index and ``create`` is false, ``IndexLocked`` if it is open
@@ -177,19 +177,6 @@ class EdgeStore:
         with self._engine() as shard:
             found, offset = shard.scroll(request)
         return Page([from_record(record) for record in found], None if offset is None else id_in(offset))
-
-    def scroll(
-        self,
-        filter: Filter | None = None,
-        *,
-        payload: bool | tuple[str, ...] = True,
-        vectors: tuple[str, ...] = (),
-        batch: int = 1000,
-    ) -> Iterator[list[Record]]:
-        """Every matching point once, in batches, by id."""
-        return pages(
-            lambda start: self.page(filter, payload=payload, vectors=vectors, batch=batch, start=start)
-        )
 
     def delete(self, filter: Filter) -> None:
         """Delete the points that match; durable on return. An empty filter raises ``FilterError``."""

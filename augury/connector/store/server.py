@@ -40,7 +40,7 @@ from ...schemas.points import (
 )
 from . import ties
 from .async_server import AsyncServerStore
-from .base import pages
+from .base import Paged
 from .check import (
     check_names,
     check_points,
@@ -77,7 +77,7 @@ from .size import described
 _MEMORY = ":memory:"
 
 
-class ServerStore:
+class ServerStore(Paged):
     """``ServerStore(client_or_url, collection, connection)``: one collection of one server.
 
     Args:
@@ -302,19 +302,6 @@ class ServerStore:
                 **to_page(filter, payload=payload, vectors=vectors, batch=batch, start=start),
             )
         return from_page(found)
-
-    def scroll(
-        self,
-        filter: Filter | None = None,
-        *,
-        payload: bool | tuple[str, ...] = True,
-        vectors: tuple[str, ...] = (),
-        batch: int = 1000,
-    ) -> Iterator[list[Record]]:
-        """Every matching point once, in batches, by id."""
-        return pages(
-            lambda start: self.page(filter, payload=payload, vectors=vectors, batch=batch, start=start)
-        )
 
     def delete(self, filter: Filter) -> None:
         """Delete the points that match. An empty filter raises ``FilterError``."""

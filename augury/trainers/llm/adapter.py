@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from safetensors import SafetensorError
 
-from ...errors import ModelError
+from ...errors import ModelError, first_line
 from ..workplace import no_room
 from .base import LlmBase, load_llm
 from .config import LlmConfig
@@ -119,7 +119,7 @@ def open_adapter(model: Any, folder: str, *, trainable: bool) -> Any:
     try:
         return PeftModel.from_pretrained(model, str(place), is_trainable=trainable, local_files_only=True)
     except (OSError, ValueError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ModelError(
             f"{folder} does not fit the base: {reason}", "Name its own base with --base"
         ) from error

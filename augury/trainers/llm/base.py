@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-from ...errors import ModelError
+from ...errors import ModelError, first_line
 from ...models.cache import cache_folder
 from ...models.gguf import gguf_path, to_checkpoint
 from ...models.registry import STARTER, refuse_other_kind
@@ -90,7 +90,7 @@ def load_llm(folder: Path, name: str, dtype: torch.dtype) -> Any:
             folder, dtype=dtype, local_files_only=True, trust_remote_code=False
         )
     except (OSError, ValueError, RuntimeError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ModelError(
             f"{name} cannot be loaded as a language model: {reason}", "Check that its folder is whole"
         ) from error
@@ -150,7 +150,7 @@ def _tokenizer(folder: Path, name: str) -> Any:
     try:
         return AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        reason = first_line(error)
         raise ModelError(f"{name} has no tokenizer: {reason}", "Name the folder of a whole model") from error
 
 
