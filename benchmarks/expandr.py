@@ -37,7 +37,7 @@ from augury.trainers.gate import index_profile
 from augury.trainers.records import beir_corpus
 from augury.trainers.workplace import write_whole
 from benchmarks.bench_expansion import changed
-from tests.llm.server import LlmServer
+from serving.server import LlmServer
 
 MEASURE = "nDCG@10"
 DEPTH = 100

@@ -14,9 +14,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
-import time
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -45,13 +42,14 @@ from augury.trainers.llm.config import expander_config, scenario_config
 from augury.trainers.llm.similarity import nearness
 from augury.trainers.llm.teacher import Lesson, lessons, split
 from augury.trainers.scenarios import read_answer, train_scenarios
+from augury.trainers.workplace import write_whole
 from benchmarks.training import write_table
+from serving.server import LlmServer
 
 BASE, PRESET = "starter:smollm2", "smollm2"
 DISTILLED_ON, EXPANDED_ON = "eedi_misconceptions", "scifact"
 UNSEEN, SEED = 0.2, 7
 MEASURE = "nDCG@10"
-START_S = 600
 _MARKS = {
     name: (f"<!-- {name} of benchmarks/llm_training.py -->", f"<!-- end of {name} -->")
     for name in ("scenarios", "expander")
@@ -68,26 +66,15 @@ class Bench:
     @contextmanager
     def served(self, name: str, base: LlmBase) -> Iterator[LlmProfile]:
         """vLLM with this model; its name holds its revision, by which answers are kept in the cache."""
-        port, called = 8123, f"{name}-{base.revision[:12]}"
-        command = [self.python, "serving/serve.py", base.folder, "--port", port, "--name", called]
-        with (self.work / f"vllm-{name}.log").open("wb") as log:
-            server = subprocess.Popen([str(part) for part in command], stdout=log, stderr=log)
-        try:
-            address = f"http://127.0.0.1:{port}"
-            _wait(f"{address}/health", server)
-            yield LlmProfile(base_url=f"{address}/v1", model=called, timeout=1800)
-        finally:
-            server.terminate()
-            server.wait()
+        called, log = f"{name}-{base.revision[:12]}", self.work / f"vllm-{name}.log"
+        with LlmServer(str(self.python), base.folder, log, "--name", called) as server:
+            yield LlmProfile(base_url=server.url, model=called, timeout=1800)
 
     def kept(self, name: str, make: Callable[[], Any]) -> Any:
         """What a stage left, or what it leaves now."""
         file = self.work / f"{name}.json"
         if not file.exists():
-            found = make()
-            beside = file.with_suffix(".part")
-            beside.write_text(json.dumps(found), encoding="utf-8")
-            beside.replace(file)
+            write_whole(file, json.dumps(make()))
         return json.loads(file.read_text(encoding="utf-8"))
 
 
@@ -258,20 +245,6 @@ def _against(before: Evaluation, after: Evaluation, empty: bool) -> str:
 
 def _interval(mean: Mean) -> str:
     return f"{mean.mean:.3f} [{mean.low:.3f}, {mean.high:.3f}]"
-
-
-def _wait(address: str, server: subprocess.Popen[bytes]) -> None:
-    """Until the server answers."""
-    end = time.monotonic() + START_S
-    while time.monotonic() < end:
-        if server.poll() is not None:
-            raise SystemExit("vLLM ended; its log is in the work folder")
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(1)
-    raise SystemExit(f"vLLM did not answer within {START_S} s; its log is in the work folder")
 
 
 def main() -> None:

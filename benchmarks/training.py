@@ -32,6 +32,7 @@ from augury.trainers.prune import prune_splade
 from augury.trainers.records import beir_corpus, open_records
 from augury.trainers.splade import train_splade
 from augury.trainers.training import quiet
+from augury.trainers.workplace import write_whole
 
 MEASURE = "nDCG@10"
 MINED = slice(5, 45)
@@ -141,9 +142,7 @@ def mine(collection: Path, kind: Any, base: str, where: Path, records: Path, mos
             )
             mined = TrainingRecord(**{**dict(record), "negatives": (*record.negatives, *negatives)})
             lines.append(f"{mined.model_dump_json()}\n")
-    beside = records.with_suffix(".part")
-    beside.write_text("".join(lines), encoding="utf-8")
-    beside.replace(records)
+    write_whole(records, "".join(lines))
 
 
 def table(done: dict[str, tuple[TrainingReport, dict[str, Gain]]]) -> str:

@@ -25,6 +25,7 @@ from augury.trainers.hypencoder_config import hypencoder_config
 from augury.trainers.prepared import Dev
 from augury.trainers.records import beir_corpus, open_records
 from augury.trainers.training import quiet
+from augury.trainers.workplace import write_whole
 from benchmarks.training import MEASURE, mine, write_table
 
 BASE = "starter:minilm"
@@ -60,9 +61,7 @@ def mixed(data: Path, work: Path, collections: Sequence[str]) -> Path:
             mine(data / name, "dense", BASE, place / "index", place / "records.jsonl", MOST.get(name))
         records = open_records(str(place / "records.jsonl"))
         lines += [f"{_named(record, name).model_dump_json()}\n" for record in records]
-    beside = target.with_suffix(".part")
-    beside.write_text("".join(lines), encoding="utf-8")
-    beside.replace(target)
+    write_whole(target, "".join(lines))
     return target
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.llm.server import LlmServer
+from serving.server import LlmServer
 
 MODEL = "smollm2"
 

@@ -21,7 +21,7 @@ import augury
 from augury.models.cache import cache_folder
 from augury.schemas.llm import LlmProfile, Sampling
 from augury.schemas.profile import ChunkProfile, GenerationProfile, Profile
-from tests.llm.server import LlmServer
+from serving.server import LlmServer
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "examples/sample"

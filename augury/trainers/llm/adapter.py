@@ -6,16 +6,14 @@ was not active, so the folder that was written is read again and held against th
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
 
 from ...errors import ModelError, first_line
-from ..workplace import no_room
+from ..training import save_model
 from .base import LlmBase, load_llm
 from .config import LlmConfig
 
@@ -93,20 +91,15 @@ def apart(a: Sequence[torch.Tensor], b: Sequence[torch.Tensor]) -> float:
 
 
 def _write(model: Any, base: LlmBase, out: Path) -> None:
-    """The folder whole or not at all."""
-    beside = out.with_name(f"{out.name}.part")
-    shutil.rmtree(beside, ignore_errors=True)
-    shutil.rmtree(out, ignore_errors=True)
     generation = model.generation_config
     generation.eos_token_id = sorted(base.ends)
     generation.pad_token_id = base.tokenizer.pad_token_id
-    try:
-        model.save_pretrained(str(beside))
-        base.tokenizer.save_pretrained(str(beside))
-        beside.rename(out)
-    except (OSError, RuntimeError, SafetensorError) as error:
-        shutil.rmtree(beside, ignore_errors=True)
-        raise no_room(out, error) from error
+
+    def write(folder: Path) -> None:
+        model.save_pretrained(str(folder))
+        base.tokenizer.save_pretrained(str(folder))
+
+    save_model(write, out)
 
 
 def open_adapter(model: Any, folder: str, *, trainable: bool) -> Any:

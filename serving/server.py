@@ -14,7 +14,7 @@ from typing import Self
 
 import httpx
 
-SERVE = Path(__file__).parents[2] / "serving/serve.py"
+SERVE = Path(__file__).with_name("serve.py")
 READY_S = 480.0
 """Alone on two cores it takes a minute; beside other work, several. pytest ends a test after 600 s."""
 STOP_S = 30.0
