@@ -39,25 +39,25 @@ class PayloadLayout(BaseModel):
 
     def text_of(self, payload: Mapping[str, Any]) -> str:
         """The text; empty where there is none."""
-        return _text(_at(payload, self.text))
+        return _text(at(payload, self.text))
 
     def title_of(self, payload: Mapping[str, Any]) -> str:
         """The title; empty where there is none."""
-        return _text(_at(payload, self.title))
+        return _text(at(payload, self.title))
 
     def source_of(self, payload: Mapping[str, Any]) -> str:
         """Where it came from; empty where that is not known."""
-        return _text(_at(payload, self.source))
+        return _text(at(payload, self.source))
 
     def doc_id_of(self, payload: Mapping[str, Any], point_id: str | int) -> str:
         """The id of the document that the point is of: its own, where the payload does not tell."""
-        found = _text(_at(payload, self.doc_id))
+        found = _text(at(payload, self.doc_id))
         return str(point_id) if found in _NO_ID else found
 
     def metadata_of(self, payload: Mapping[str, Any]) -> dict[str, Any]:
         """The user's metadata."""
         if self.metadata:
-            found = _at(payload, self.metadata)
+            found = at(payload, self.metadata)
             return dict(found) if isinstance(found, Mapping) else {}
         taken = {self.own, *self.keys("text", "title", "doc_id")}
         return {key: value for key, value in payload.items() if key not in taken and not key.startswith("_")}
@@ -84,7 +84,7 @@ class PayloadLayout(BaseModel):
         return field
 
 
-def _at(payload: Any, path: str) -> Any:
+def at(payload: Any, path: str) -> Any:
     """What the path leads to, or None."""
     if not path:
         return None

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...errors import ModelError
+from ...schemas.payload_layout import at
 from ...schemas.profile import Profile
 from ...schemas.reindex import Canary
 from ..index_models import IndexModels
@@ -44,17 +45,16 @@ def from_stored(store: Store, profile: Profile) -> CanarySet:
     """Titles, or else first sentences, of some documents; each has to find its own document."""
     queries, judged, tenants = {}, {}, {}
     first: dict[str, Any] = {"must": [{"key": "chunk", "match": {"value": 0}}]}
-    for records in store.scroll(first, payload=("doc_id", "title", "text", "metadata"), batch=_MADE):
-        for record in records:
-            payload = record.payload
-            text = payload.get("title") or _SENTENCE.split(payload.get("text", ""), maxsplit=1)[0]
-            query = " ".join(str(text).split()[:_WORDS])
-            if query:
-                name = str(record.id)
-                queries[name], judged[name] = query, {str(payload["doc_id"]): 1}
-                if profile.tenant:
-                    tenants[name] = _tenant(payload, profile.tenant)
-        break
+    page = store.page(first, payload=("doc_id", "title", "text", "metadata"), batch=_MADE)
+    for record in page.records:
+        payload = record.payload
+        text = payload.get("title") or _SENTENCE.split(payload.get("text", ""), maxsplit=1)[0]
+        query = " ".join(str(text).split()[:_WORDS])
+        if query:
+            name = str(record.id)
+            queries[name], judged[name] = query, {str(payload["doc_id"]): 1}
+            if profile.tenant:
+                tenants[name] = str(at(payload, profile.tenant))
     return CanarySet(queries, judged, tenants, made=True)
 
 
@@ -122,10 +122,3 @@ def _search(canary: CanarySet, store: Store, profile: Profile, models: IndexMode
 
 def _share(found: Sequence[bool]) -> float:
     return round(sum(found) / len(found), 4) if found else 1.0
-
-
-def _tenant(payload: Mapping[str, Any], field: str) -> str:
-    value: Any = payload
-    for key in field.split("."):
-        value = value.get(key) if isinstance(value, Mapping) else None
-    return str(value)

@@ -12,6 +12,7 @@ from typing import Any
 
 from ...errors import StoreError, UsageError
 from ...schemas.document import Document
+from ...schemas.payload_layout import at
 from ...schemas.points import Payload, PointId, Record
 from ...schemas.report import IngestReport
 from ..ingest.pipeline import ingest
@@ -114,16 +115,11 @@ class Rechunker(Carrier):
             there = self.source.vectors([record.id for record in records], (), payload=False)
             for record in records:
                 if record.id not in there:
+                    whose = str(at(record.payload, self.new.tenant) or "") if self.new.tenant else ""
                     one = {"key": "doc_id", "match": {"value": record.payload["doc_id"]}}
-                    self.target.delete(of_tenant(self.new, self._tenant(record.payload), one))
+                    self.target.delete(of_tenant(self.new, whose, one))
                     deleted += 1
         return deleted
-
-    def _tenant(self, payload: Payload) -> str:
-        value: Any = payload
-        for key in (self.new.tenant or "").split("."):
-            value = value.get(key) if isinstance(value, dict) else None
-        return str(value or "")
 
 
 def joined(payload: Payload) -> Document | None:
