@@ -31,7 +31,7 @@ demo: models
 	$(BIN)/python examples/demo.py --to $(DEMO_INDEX)
 
 test: models
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 # An environment of its own, as vLLM pins what it needs. What is uninstalled again comes as a dependency, but is
 # not built for this torch and would be imported by transformers.

@@ -49,6 +49,8 @@ from serving.server import LlmServer
 BASE, PRESET = "starter:smollm2", "smollm2"
 DISTILLED_ON, EXPANDED_ON = "eedi_misconceptions", "scifact"
 UNSEEN, SEED = 0.2, 7
+ASKED = 200
+"""Unseen documents that are asked about without a schema."""
 MEASURE = "nDCG@10"
 _MARKS = {
     name: (f"<!-- {name} of benchmarks/llm_training.py -->", f"<!-- end of {name} -->")
@@ -84,6 +86,7 @@ def scenarios(bench: Bench) -> str:
     teacher = folder / "teacher_scenarios.jsonl"
     found = lessons(str(teacher), str(folder)).lessons
     taught, unseen = split(found, UNSEEN, SEED)
+    asked = unseen[:ASKED]
     data = bench.work / "taught.jsonl"
     if not data.exists():
         lines = [
@@ -100,7 +103,7 @@ def scenarios(bench: Bench) -> str:
         file = bench.work / f"scenarios-{name}.jsonl"
         if not file.exists() or not (bench.work / f"unseen-{name}.json").exists():
             with bench.served(name, open_base(model)) as llm:
-                bench.kept(f"unseen-{name}", partial(_without_schema, llm, unseen, config.needs))
+                bench.kept(f"unseen-{name}", partial(_without_schema, llm, asked, config.needs))
                 _write_scenarios(folder, llm, config.needs, file)
         written[name] = bench.kept(f"unseen-{name}", list)
         files[name] = file
@@ -110,7 +113,7 @@ def scenarios(bench: Bench) -> str:
         )
         for name in ("none", "base", "distilled", "teacher")
     }
-    return _scenario_table(report, unseen, written, evaluations, config.needs, config.encoder)
+    return _scenario_table(report, len(unseen), asked, written, evaluations, config.needs, config.encoder)
 
 
 def expander(bench: Bench) -> str:
@@ -204,21 +207,23 @@ def _expanded(bench: Bench, folder: Path, llm: LlmProfile | None) -> dict[str, A
 
 def _scenario_table(
     report: TrainingReport,
-    unseen: Sequence[Lesson],
+    unseen: int,
+    asked: Sequence[Lesson],
     written: dict[str, list[str]],
     evaluations: dict[str, Evaluation],
     needs: int,
     encoder: str,
 ) -> str:
     read = {name: [read_answer(text, needs) for text in texts] for name, texts in written.items()}
-    theirs = [list(lesson.record.scenarios()[:needs]) for lesson in unseen]
+    theirs = [list(lesson.record.scenarios()[:needs]) for lesson in asked]
     model = load_dense(encoder)
     near = {name: nearness(theirs, [each or [] for each in answers], model) for name, answers in read.items()}
     valid = {name: [float(each is not None) for each in answers] for name, answers in read.items()}
     better = gain(near["base"], near["distilled"]).difference
     head = (
         f"{report.counts.rows} documents taught, {report.steps} steps of {report.config['batch']}; "
-        f"{len(unseen)} documents unseen. Similarity, distilled against base: {better.mean:+.3f} "
+        f"{unseen} documents unseen, of which {len(asked)} were asked about "
+        f"without a schema. Similarity, distilled against base: {better.mean:+.3f} "
         f"[{better.low:+.3f}, {better.high:+.3f}].\n\n"
     )
     lines = [

@@ -17,6 +17,11 @@ settings.register_profile("augury", deadline=None, suppress_health_check=[Health
 settings.load_profile("augury")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Whole collections first: a long file that a worker took last would keep the others waiting."""
+    items.sort(key=lambda item: item.get_closest_marker("real") is None)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """The real collections; tests that need them are skipped where they are not."""

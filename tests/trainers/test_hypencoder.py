@@ -23,6 +23,7 @@ from augury.trainers.gate import reranked_profile
 from augury.trainers.hypencoder import build, train_hypencoder
 from augury.trainers.hypencoder_config import HypencoderTraining, hypencoder_config
 from augury.trainers.ranker import Ranker
+from tests.trainers.conftest import passage, subject_records, write_records
 
 FAST = {"batch": 16, "learning_rate": 3e-3, "epochs": 2, "precision": "float32", "device": "cpu"}
 OWN = {"reads": "own", "freeze": False, "half": False}
@@ -223,3 +224,17 @@ def test_a_frozen_encoder_has_no_place_in_checkpoints(trained: Train, tmp_path: 
     (checkpoint,) = (tmp_path / "model.training/checkpoints").glob("checkpoint-2")
     (weights,) = checkpoint.glob("weights.safetensors")
     assert not any("transformer" in name for name in read_weights(weights.parent))
+
+
+def test_a_teachers_margins_are_learnt(trained: Train, values: dict[str, Any]) -> None:
+    """Scores 1 and 0: at temperature 1 an answer is to be a whole cosine above each of eight others."""
+    records = []
+    for number, record in enumerate(subject_records(scores=True)):
+        answer = record.positives[0].doc_id
+        others = [passage(other, 0.0) for other in ((number + step) % 30 for step in range(3, 30, 3))]
+        negatives = tuple(each for each in others if each.doc_id != answer)
+        records.append(record.model_copy(update={"negatives": negatives[:8]}))
+    write_records(Path(values["data"]), records)
+    report = trained(loss="margin-mse", temperature=1.0, negatives=8, epochs=20, width=32, near=0.0)
+    start = report.curve[0][1]
+    assert max(score for _, score in report.curve[1:]) > start + 0.1
