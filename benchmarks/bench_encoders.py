@@ -13,6 +13,7 @@ from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from tempfile import TemporaryDirectory
 
 import torch
 from sentence_transformers import SentenceTransformer, SparseEncoder
@@ -20,6 +21,7 @@ from sentence_transformers import SentenceTransformer, SparseEncoder
 from augury.models.dense import load_dense
 from augury.models.resolve import resolve
 from augury.models.sparse import load_sparse
+from augury.models.splade_int8 import write_int8
 
 DEFAULT = Path(os.environ.get("AUGURY_DATA", "../shared/data")) / "scifact" / "corpus.jsonl"
 QUERIES = 100
@@ -67,7 +69,7 @@ def dense(texts: list[str]) -> dict[str, float]:
 
 
 def sparse(texts: list[str]) -> dict[str, float]:
-    """Passages a second with the maximum taken in blocks, and with the library's whole logits."""
+    """Passages a second with the maximum taken in blocks, with the library's whole logits, and in int8."""
     encoder = load_sparse("starter:splade-tiny", device="cpu", dtype="float32")
     library = SparseEncoder(str(resolve("starter:splade-tiny").path), device="cpu", local_files_only=True)
     ours_ms, library_ms = paired_ms(
@@ -77,11 +79,17 @@ def sparse(texts: list[str]) -> dict[str, float]:
     ours, theirs = paired_rates(
         encoder.encode_documents, lambda batch: library.encode(batch, show_progress_bar=False), texts
     )
+    with TemporaryDirectory() as folder:
+        write_int8(library, Path(folder) / "int8")
+        int8 = load_sparse(str(Path(folder) / "int8"))
+        again, rounded = paired_rates(encoder.encode_documents, int8.encode_documents, texts)
     started = time.perf_counter()
     load_sparse("bm25").encode_documents(texts)
     return {
         "sparse_documents_per_second": ours,
         "sparse_library_documents_per_second": theirs,
+        "sparse_int8_documents_per_second": rounded,
+        "sparse_documents_per_second_beside_int8": again,
         "sparse_query_ms": round(ours_ms, 2),
         "sparse_library_query_ms": round(library_ms, 2),
         "bm25_documents_per_second": round(len(texts) / (time.perf_counter() - started), 1),

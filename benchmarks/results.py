@@ -28,7 +28,7 @@ from augury.evaluation.tuning.knobs import ALPHAS
 from augury.evaluation.tuning.rankings import Choice, Rankings
 from augury.evaluation.tuning.tune import tune
 from augury.schemas.evaluation import Evaluation
-from augury.schemas.profile import ChunkProfile, Profile, ScenarioProfile
+from augury.schemas.profile import ChunkProfile, HypencoderProfile, Profile, RerankProfile, ScenarioProfile
 from augury.schemas.scenario import ScenarioField
 from benchmarks.results_page import page
 
@@ -45,6 +45,7 @@ TUNED_ON = 1000
 """Train queries that settings are tuned on, where there are more."""
 SINGLE = ("dense", "sparse", "scenarios", "fused")
 SCENARIOS = "teacher_scenarios.jsonl"
+RERANKER = HypencoderProfile(model="starter:hypencoder-minilm", reads="dense")
 FIELDS: dict[str, tuple[ScenarioField, ...]] = {
     "need, topic": ("need", "topic"),
     "need, topic, key points, explanation": ("need", "topic", "key_points", "explanation"),
@@ -61,12 +62,21 @@ FIELDS: dict[str, tuple[ScenarioField, ...]] = {
 def index_of(folder: Path, where: Path, fields: tuple[ScenarioField, ...] | None = None) -> augury.Index:
     """The collection's index, one passage a document; with scenarios where fields of them are named."""
     scenarios = ScenarioProfile(fields=fields) if fields else ScenarioProfile()
+
+    def reset(profile: Profile) -> Profile:
+        """The settings of a search as they are by default, whatever an earlier run left, and a reranker."""
+        update = {
+            "search": Profile().search,
+            "rerank": RerankProfile(),
+            "hypencoder": RERANKER,
+            "tuned": None,
+        }
+        return profile.model_copy(update=update)
+
     made = (where / "augury.json").exists()
-    profile = None if made else Profile(chunk=ChunkProfile(mode="none"), scenarios=scenarios)
-    index = augury.open(where, profile=profile)
+    new = reset(Profile(chunk=ChunkProfile(mode="none"), scenarios=scenarios))
+    index = augury.open(where, profile=reset if made else new)
     report = index.ingest(augury.open_source(str(folder)), scenarios=folder / SCENARIOS if fields else "none")
-    # The settings of a search as they are by default, whatever an earlier run left.
-    index.change(lambda made: made.model_copy(update={"search": Profile().search, "tuned": None}))
     counts = report.documents
     print(
         f"{where.name}: {counts.written} written, {counts.unchanged} unchanged, {counts.failed} failed",
@@ -108,6 +118,8 @@ def of_scenarios(folder: Path, work: Path, split: str) -> dict[str, Any]:
             "scenarios": alone,
             "scenarios, soft maximum": alone.model_copy(update={"pool": "soft"}),
             "fused": SearchOptions(),
+            "scenarios + rerank": alone.model_copy(update={"rerank": 100}),
+            "fused + rerank": SearchOptions(rerank=100),
         }
         found = {name: evaluate(index, dataset, way, MEASURES) for name, way in ways.items()}
         tuned = tune(index, train.limited(TUNED_ON))

@@ -24,12 +24,12 @@ from augury.evaluation.beir import load_excluded
 from augury.evaluation.dataset import open_dataset
 from augury.schemas.training import TrainingPassage, TrainingRecord
 from augury.schemas.training_report import Gain, TrainingReport
-from augury.trainers.config import dense_config, prune_config, splade_config
+from augury.trainers.config import dense_config, prune_config, quantize_config, splade_config
 from augury.trainers.dense import train_dense
 from augury.trainers.gate import OneNumber, gains, index_profile, measure_model
 from augury.trainers.prepared import Dev
-from augury.trainers.prune import prune_splade
 from augury.trainers.records import beir_corpus, open_records
+from augury.trainers.smaller import prune_splade, quantize_splade
 from augury.trainers.splade import train_splade
 from augury.trainers.training import quiet
 from augury.trainers.workplace import write_whole
@@ -44,11 +44,11 @@ MARKS = ("<!-- rows of benchmarks/training.py -->", "<!-- end of rows -->")
 class RowPlan:
     """``RowPlan("dense", "eedi_misconceptions", "dev", "minilm")``: what is trained, and measured where.
 
-    ``prune`` is no training. ``pruned`` is a row whose model is the base; the table compares with that row's
-    own base.
+    ``prune`` and ``quantize`` are no training. ``pruned`` is a row whose model is the base; the table
+    compares with that row's own base.
     """
 
-    kind: Literal["dense", "sparse", "prune"]
+    kind: Literal["dense", "sparse", "prune", "quantize"]
     collection: str
     split: str
     preset: str = ""
@@ -59,6 +59,7 @@ class RowPlan:
 ROWS = {
     "dense-eedi": RowPlan("dense", "eedi_misconceptions", "dev", "minilm"),
     "prune-eedi": RowPlan("prune", "eedi_misconceptions", "dev", values={"terms": 6000}),
+    "int8-eedi": RowPlan("quantize", "eedi_misconceptions", "dev"),
     "splade-eedi": RowPlan("sparse", "eedi_misconceptions", "dev", "splade-tiny", pruned="prune-eedi"),
     "dense-scifact": RowPlan(
         "dense",
@@ -81,7 +82,7 @@ def run(name: str, data: Path, work: Path) -> tuple[TrainingReport, dict[str, Ga
     if plan.pruned:
         given["base"] = str(work / plan.pruned / "model")
     config, train = _trainer(plan, given)
-    if plan.kind == "prune":
+    if plan.kind in ("prune", "quantize"):
         config = config.model_copy(update={"data": f"{collection}:train"})
     elif not records.exists():
         mine(collection, plan.kind, config.base, place / "mining", records)
@@ -106,6 +107,8 @@ def _trainer(plan: RowPlan, given: dict[str, Any]) -> tuple[Any, Callable[[Any],
         return dense_config(given, preset=plan.preset), train_dense
     if plan.kind == "sparse":
         return splade_config(given, preset=plan.preset), train_splade
+    if plan.kind == "quantize":
+        return quantize_config(given), quantize_splade
     return prune_config(given), prune_splade
 
 

@@ -74,6 +74,16 @@ common_options = together(
     run_options,
 )
 """What every trainer is told; see ``TrainingConfig``."""
+smaller_options = together(
+    click.option("--to", metavar="FOLDER", required=True, help="Where the smaller model goes."),
+    click.option("--base", metavar="MODEL", help="What is made smaller  [default: starter:splade-tiny]"),
+    judged_options,
+    click.option("--dev-share", type=FRACTION, help="Share of DATA's queries held out  [default: 0.1]"),
+    click.option("--device", metavar="NAME", help="cuda, mps or cpu"),
+    click.option("--allow-worse", is_flag=True, default=None, help="Let a model pass that is worse."),
+    click.option("--quiet", "-q", is_flag=True, help="No progress bar."),
+)
+"""What is told where nothing is trained."""
 
 
 def rate(default: str) -> Callable[[Any], Any]:

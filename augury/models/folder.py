@@ -1,8 +1,8 @@
 """What makes a folder a model: ``check_weights(folder, name)``, ``folder_revision(folder)``.
 
-Weights are safetensors, GGUF, or ``pytorch_model*.bin``, which the libraries read with
-``torch.load(weights_only=True)``. Anything else that could hold weights is a pickle, which runs code when
-it is read, and is refused.
+Weights are safetensors, GGUF, the graph of a SPLADE model in int8, or ``pytorch_model*.bin``, which the
+libraries read with ``torch.load(weights_only=True)``. Anything else that could hold weights is a pickle,
+which runs code when it is read, and is refused.
 """
 
 from __future__ import annotations
@@ -15,7 +15,9 @@ from pathlib import Path
 from ..errors import ModelFetchError, ModelNotFound
 from ..schemas.training_report import REPORT_FILE
 
-WEIGHTS = ("*.safetensors", "*.gguf", "pytorch_model*.bin")
+INT8_GRAPH = "splade-int8.onnx"
+"""What ``splade_int8`` writes; a graph of numbers and operations, which runs no code of its own."""
+WEIGHTS = ("*.safetensors", "*.gguf", "pytorch_model*.bin", INT8_GRAPH)
 CONFIG = ("*.json", "*.txt", "*.model", "*.jinja")
 PICKLES = ("*.bin", "*.pt", "*.pth", "*.pkl", "*.pickle", "*.ckpt", "*.joblib")
 

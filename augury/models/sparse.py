@@ -21,7 +21,9 @@ from .bm25 import Bm25Encoder, is_bm25
 from .device import DtypeName
 from .encoder import SparseEncoder
 from .registry import refuse_other_kind
+from .resolve import resolve
 from .splade import pool_in_blocks
+from .splade_int8 import is_int8, open_int8
 
 MAX_TOKENS = 8192
 """Padded tokens of a batch."""
@@ -43,10 +45,19 @@ def load_sparse(
         ModelNotFound: no folder, cache or hub has it.
         ModelFetchError: it could not be fetched, or its weights cannot be read safely.
         ModelError: the files are not a model of this kind.
+        MissingDependency: it is in int8, and ``augury[onnx]`` is not installed.
     """
     if is_bm25(name):
         return Bm25Encoder.named(name)
     refuse_other_kind(name, "sparse")
+    found = resolve(name)
+    if is_int8(found.path):
+        return SpladeEncoder(
+            open_int8(found.path),
+            name=name,
+            revision=found.revision,
+            max_tokens_per_batch=max_tokens_per_batch or MAX_TOKENS_WITH_LOGITS,
+        )
     model, revision = open_model(Library, name, device, dtype)
     in_blocks = pool_in_blocks(model)
     tokens = max_tokens_per_batch or (MAX_TOKENS if in_blocks else MAX_TOKENS_WITH_LOGITS)

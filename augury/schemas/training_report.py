@@ -11,7 +11,7 @@ from .evaluation import Difference, Mean
 
 REPORT_FILE = "augury_training.json"
 """Lies in the model's folder. It is no part of the model, and its revision does not cover it."""
-TrainedKind = Literal["dense", "sparse", "hypencoder", "scenarios", "expander"]
+TrainedKind = Literal["dense", "sparse", "sparse-int8", "hypencoder", "scenarios", "expander"]
 
 
 class _Part(BaseModel):

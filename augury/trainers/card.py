@@ -21,6 +21,13 @@ from augury.models.hypencoder import load_hypencoder
 model = load_hypencoder("{name}")
 ```
 """
+_INT8 = """\
+```python
+from augury.models.sparse import load_sparse
+
+model = load_sparse("{name}")  # needs augury[onnx]
+```
+"""
 _LLM = """\
 ```sh
 vllm serve {name}
@@ -51,6 +58,12 @@ _WORDS = {
         "sentence-transformers",
         "feature-extraction",
         _RETRIEVER.replace("{loads}", "SparseEncoder"),
+    ),
+    "sparse-int8": _Words(
+        "A sparse retrieval model with weights of 8 bits, for ONNX Runtime",
+        "augury",
+        "feature-extraction",
+        _INT8,
     ),
     "hypencoder": _Words(
         "A Hypencoder, which reranks",

@@ -178,6 +178,13 @@ class PruneConfig(TrainingConfig):
     terms: int = Field(default=8000, ge=100)
 
 
+class QuantizeConfig(TrainingConfig):
+    """``QuantizeConfig(data="scifact", to="small")``: what is trained is left out."""
+
+    base: str = "starter:splade-tiny"
+    negatives: int = 0
+
+
 Config = TypeVar("Config", bound=RunConfig)
 
 
@@ -194,6 +201,11 @@ def splade_config(given: Mapping[str, Any], *, file: Path | None = None, preset:
 def prune_config(given: Mapping[str, Any], *, file: Path | None = None) -> PruneConfig:
     """``prune_config({"data": "scifact", "to": "small", "terms": 8000})``."""
     return merged_config(PruneConfig, given, file, "", {})
+
+
+def quantize_config(given: Mapping[str, Any], *, file: Path | None = None) -> QuantizeConfig:
+    """``quantize_config({"data": "scifact", "to": "small"})``."""
+    return merged_config(QuantizeConfig, given, file, "", {})
 
 
 def merged_config(

@@ -169,10 +169,19 @@ def _fitted(
 def _by_retrieval(
     config: TrainingConfig, trained: Retriever, prepared: Prepared, place: Workplace, progress: Progress
 ) -> Judged:
-    """Both put to the held-out queries, through an index."""
+    """Both put to the held-out queries, through an index: one where they store the same vectors."""
+    profiles = trained.profiles(place)
+    one = len({profile.fingerprint("", "", "") for profile in profiles}) == 1
     before, after = (
-        measure_model(profile, prepared.dev, place.work / f"index-{label}", config.measure, progress, label)
-        for profile, label in zip(trained.profiles(place), ("before", "after"), strict=True)
+        measure_model(
+            profile,
+            prepared.dev,
+            place.work / ("index" if one else f"index-{label}"),
+            config.measure,
+            progress,
+            label,
+        )
+        for profile, label in zip(profiles, ("before", "after"), strict=True)
     )
     found = gains(before.evaluation, after.evaluation)
     verdict = judge(

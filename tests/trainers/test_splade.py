@@ -16,8 +16,9 @@ from augury.errors import ModelError
 from augury.models.sparse import load_sparse
 from augury.schemas.training_report import ActiveTerms, TrainingReport
 from augury.trainers import splade
-from augury.trainers.config import SpladeConfig, splade_config
+from augury.trainers.config import SpladeConfig, quantize_config, splade_config
 from augury.trainers.exact import collapsed
+from augury.trainers.smaller import quantize_splade
 from augury.trainers.splade import CountedFlops, build, splade_loss, train_splade
 
 FAST = {"batch": 16, "learning_rate": 3e-3, "epochs": 3, "precision": "float32", "device": "cpu"}
@@ -131,6 +132,26 @@ def test_a_base_without_a_language_head_is_refused(trained: Train, base: Callabl
         trained(base=str(base("dense")))
     with pytest.raises(ModelError, match="starter:minilm is a dense model"):
         trained(base="starter:minilm")
+
+
+def test_a_model_in_int8_is_judged_like_a_trained_one(
+    trained: Train, tmp_path: Path, base: Callable[..., Path], records_file: Callable[..., Path]
+) -> None:
+    def quantized(name: str, whole: str) -> TrainingReport | None:
+        given = {"data": str(records_file()), "to": str(tmp_path / name), "base": whole, "device": "cpu"}
+        return quantize_splade(quantize_config({**given, "allow_worse": True}))
+
+    report = quantized("small", str(base("sparse")))
+    assert report is not None and report.kind == "sparse-int8" and report.steps == 0
+    assert "load_sparse" in (tmp_path / "small/README.md").read_text()
+    (vector,) = load_sparse(str(tmp_path / "small")).encode_documents(["w31 w61"])
+    (whole,) = load_sparse(str(base("sparse"))).encode_documents(["w31 w61"])
+    assert len(set(vector.indices) & set(whole.indices)) > 0.8 * len(whole.indices)
+    with pytest.raises(ModelError, match="no base for a sparse model"):
+        trained(base=str(tmp_path / "small"))
+    trained(queries="static", allow_worse=True)
+    with pytest.raises(ModelError, match="Only a SPLADE model of one transformer"):
+        quantized("other", str(tmp_path / "model"))
 
 
 def test_the_collapse_names_what_is_empty() -> None:
