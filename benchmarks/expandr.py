@@ -34,7 +34,6 @@ from augury.schemas.evaluation import Mean
 from augury.schemas.training_report import REPORT_FILE
 from augury.trainers.data.preferences.rewards import RewardKind
 from augury.trainers.gate import index_profile
-from augury.trainers.records import beir_corpus
 from augury.trainers.workplace import write_whole
 from benchmarks.bench_expansion import changed
 from serving.server import LlmServer
@@ -122,7 +121,7 @@ class Loop:
         """The whole collection by one dense encoder."""
         place = self._work / name
         with augury.open(place, profile=index_profile("dense", dense)) as index:
-            index.ingest(beir_corpus(Path(self._plan.folder)), scenarios="none")
+            index.ingest(augury.open_source(str(self._plan.folder)), scenarios="none")
         return place
 
     def _values(self, step: int) -> Path:

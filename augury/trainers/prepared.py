@@ -96,7 +96,7 @@ def _named(config: TrainingConfig, notes: list[str]) -> Dev:
     wanted = {
         document for grades in dataset.qrels.values() for document, grade in grades.items() if grade > 0
     }
-    corpus = _capped(beir_corpus(folder), wanted, config, notes)
+    corpus = _capped(beir_corpus(folder, notes), wanted, config, notes)
     return Dev(dataset, corpus)
 
 
@@ -120,7 +120,7 @@ def _held_out(
     queries = {digest(key): texts[key] for key in texts if key in held}
     wanted = {document for judged in qrels.values() for document in judged}
     folder, _ = beir_place(config.data, "train")
-    documents = beir_corpus(folder) if folder else _documents(records)
+    documents = beir_corpus(folder, notes) if folder else _documents(records)
     dataset = Dataset(f"{count} held-out queries", queries, {query: qrels[query] for query in queries})
     kept = [record for record in records if query_key(record.query) not in held]
     return kept, Dev(dataset, _capped(documents, wanted, config, notes))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..connector.sources.opening import open_source
-from ..errors import DocumentError, SourceError
+from ..errors import DocumentError
 from ..schemas.document import Document
 from .data.open import TrainingData, open_training_data
 
@@ -30,9 +30,13 @@ def beir_place(where: str, split: str) -> tuple[Path | None, str]:
     return (folder, named) if colon and folder.is_dir() else (None, split)
 
 
-def beir_corpus(folder: Path) -> Iterator[Document]:
-    """Every document of a folder in BEIR layout. Raises ``SourceError`` for a line that is none."""
+def beir_corpus(folder: Path, notes: list[str] | None = None) -> Iterator[Document]:
+    """Every document of a BEIR folder; a line that is none is left out, and told of in ``notes``."""
+    left: list[str] = []
     for item in open_source(str(folder), format="beir"):
         if isinstance(item, DocumentError):
-            raise SourceError(item.what, item.fix)
-        yield item
+            left.append(item.what)
+        else:
+            yield item
+    if left and notes is not None:
+        notes.append(f"Documents that cannot be read and are left out: {len(left)}, such as {left[0]}")

@@ -58,9 +58,12 @@ def test_a_model_ruined_by_shuffled_labels_is_refused_kept_and_ends_with_1(
 ) -> None:
     good = tmp_path / "good"
     records = write_records(tmp_path / "records.jsonl", subject_records())
+    with (dev_folder / "corpus.jsonl").open("a", encoding="utf-8") as corpus:
+        corpus.write('{"_id": "nothing", "title": "", "text": ""}\n')
     given = {"data": str(records), "to": str(good), "base": str(base("dense")), "dev": str(dev_folder)}
     first = train_dense(dense_config({**FAST, **given, "epochs": 12}))
     assert first is not None and first.accepted
+    assert any("left out: 1, such as" in note and "empty" in note for note in first.notes), first.notes
     shuffled = write_records(tmp_path / "shuffled.jsonl", subject_records(shuffled=True))
     ruined = tmp_path / "ruined"
     arguments = ["train", "dense", str(shuffled), "--to", str(ruined), "--base", str(good)]
