@@ -1,13 +1,15 @@
 """What distilling and preferences are worth: two tables of docs/training.md.
 
 python -m benchmarks.llm_training [scenarios] [expander] [--work llm-rows] [--data ../shared/data]
-    [--python .venv-llm/bin/python] [--pairs preferences.jsonl] [--docs docs/training.md]
+    [--python .venv-llm/bin/python] [--pairs preferences.jsonl] [--unseen-only] [--docs docs/training.md]
 
 ``scenarios`` distils a teacher's scenarios of 80 % of a collection's documents into SmolLM2-135M, has base
 and result write for the unseen ones without a schema and for all of them as ingest asks, and searches with
-each. ``expander`` trains on preference pairs of a collection's train queries and searches its test queries
-with expansions by base and result. vLLM is started for each model (``make llm`` makes its environment). Every
-stage leaves a file in the work folder and is not done again.
+each. With ``--unseen-only`` they write for and search the unseen ones alone, a fifth of the work; queries are
+then those of every split that these documents answer, as nothing was chosen by any. ``expander`` trains on
+preference pairs of a collection's train queries and searches its test queries with expansions by base and
+result. vLLM is started for each model (``make llm`` makes its environment). Every stage leaves a file in the
+work folder and is not done again.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import argparse
 import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -27,10 +29,11 @@ from augury.connector.ingest.generator import ScenarioGenerator
 from augury.connector.ingest.scenario_prompt import scenario_chat
 from augury.connector.query.planner import SearchOptions
 from augury.errors import SourceError
-from augury.evaluation.dataset import open_dataset
+from augury.evaluation.dataset import Dataset, open_dataset
 from augury.evaluation.evaluate import evaluate, mean_of
 from augury.models.dense import load_dense
 from augury.models.llm.client import LlmClient
+from augury.schemas.document import Document
 from augury.schemas.evaluation import Evaluation, Mean
 from augury.schemas.llm import LlmProfile
 from augury.schemas.profile import ChunkProfile, GenerationProfile, Profile
@@ -41,6 +44,7 @@ from augury.trainers.llm.base import LlmBase, open_base
 from augury.trainers.llm.config import expander_config, scenario_config
 from augury.trainers.llm.similarity import nearness
 from augury.trainers.llm.teacher import Lesson, lessons, split
+from augury.trainers.records import beir_corpus
 from augury.trainers.scenarios import read_answer, train_scenarios
 from augury.trainers.workplace import write_whole
 from benchmarks.training import write_table
@@ -61,8 +65,9 @@ _MARKS = {
 class Bench:
     """Where the stages leave their files, and how a model is served."""
 
-    def __init__(self, data: Path, work: Path, python: Path, pairs: Path) -> None:
+    def __init__(self, data: Path, work: Path, python: Path, pairs: Path, unseen_only: bool) -> None:
         self.data, self.work, self.python, self.pairs = data, work, python, pairs
+        self.unseen_only = unseen_only
         work.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
@@ -78,6 +83,34 @@ class Bench:
         if not file.exists():
             write_whole(file, json.dumps(make()))
         return json.loads(file.read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True)
+class Collection:
+    """What is searched, and by which queries."""
+
+    documents: Sequence[Document]
+    dataset: Dataset
+    part: str = ""
+
+    @classmethod
+    def whole(cls, folder: Path) -> Collection:
+        """Every document, and the dev queries."""
+        return cls(list(beir_corpus(folder)), open_dataset(folder, split="dev"))
+
+    @classmethod
+    def of(cls, folder: Path, kept: set[str]) -> Collection:
+        """Some documents, and the queries of every split that they answer."""
+        splits = [open_dataset(folder, split=split) for split in ("train", "dev")]
+        qrels = {
+            query: judged
+            for each in splits
+            for query, judged in each.qrels.items()
+            if kept.issuperset(document for document, grade in judged.items() if grade > 0)
+        }
+        queries = {query: each.queries[query] for each in splits for query in each.queries if query in qrels}
+        documents = [document for document in beir_corpus(folder) if document.id in kept]
+        return cls(documents, Dataset(f"{folder.name}, unseen documents", queries, qrels), "-unseen")
 
 
 def scenarios(bench: Bench) -> str:
@@ -98,22 +131,30 @@ def scenarios(bench: Bench) -> str:
     if report is None:
         raise SystemExit(0)
     files = {"none": None, "teacher": teacher}
+    if bench.unseen_only:
+        collection = Collection.of(folder, {lesson.doc_id for lesson in unseen})
+    else:
+        collection = Collection.whole(folder)
     written: dict[str, list[str]] = {}
     for name, model in (("base", config.base), ("distilled", report.model)):
-        file = bench.work / f"scenarios-{name}.jsonl"
+        file = bench.work / f"scenarios-{name}{collection.part}.jsonl"
         if not file.exists() or not (bench.work / f"unseen-{name}.json").exists():
             with bench.served(name, open_base(model)) as llm:
                 bench.kept(f"unseen-{name}", partial(_without_schema, llm, asked, config.needs))
-                _write_scenarios(folder, llm, config.needs, file)
+                _write_scenarios(collection, llm, config.needs, file)
         written[name] = bench.kept(f"unseen-{name}", list)
         files[name] = file
     evaluations = {
         name: Evaluation.model_validate(
-            bench.kept(f"evaluated-{name}", partial(_searched, bench, folder, name, files[name]))
+            bench.kept(
+                f"evaluated-{name}{collection.part}", partial(_searched, bench, collection, name, files[name])
+            )
         )
         for name in ("none", "base", "distilled", "teacher")
     }
-    return _scenario_table(report, len(unseen), asked, written, evaluations, config.needs, config.encoder)
+    return _scenario_table(
+        report, len(unseen), asked, collection, written, evaluations, config.needs, config.encoder
+    )
 
 
 def expander(bench: Bench) -> str:
@@ -165,26 +206,24 @@ def _without_schema(llm: LlmProfile, found: Sequence[Lesson], needs: int) -> lis
         return [each.result() for each in asked]
 
 
-def _write_scenarios(folder: Path, llm: LlmProfile, needs: int, file: Path) -> None:
+def _write_scenarios(collection: Collection, llm: LlmProfile, needs: int, file: Path) -> None:
     """As ``augury generate scenarios`` writes them."""
     if file.exists():
         return
     profile = Profile(llm=llm, chunk=ChunkProfile(mode="none"), generation=GenerationProfile(needs=needs))
     with LlmClient.with_cache(llm) as client:
-        source = augury.open_source(str(folder))
-        print(generate(source, ScenarioGenerator(client, profile.generation), profile, file).documents)
+        generator = ScenarioGenerator(client, profile.generation)
+        print(generate(collection.documents, generator, profile, file).documents)
 
 
-def _searched(bench: Bench, folder: Path, name: str, file: Path | None) -> dict[str, Any]:
-    """The collection's dev queries through an index of all its documents."""
+def _searched(bench: Bench, collection: Collection, name: str, file: Path | None) -> dict[str, Any]:
+    """The collection's queries through an index of its documents."""
     profile = Profile(chunk=ChunkProfile(mode="none"), sparse=None)
     branch: Any = "scenarios" if file else "dense"
-    with augury.open(bench.work / f"index-{name}", profile=profile) as index:
-        index.ingest(augury.open_source(str(folder)), scenarios=file or "none")
+    with augury.open(bench.work / f"index-{name}{collection.part}", profile=profile) as index:
+        index.ingest(collection.documents, scenarios=file or "none")
         options = SearchOptions(branches=(branch,), expand="off")
-        return evaluate(index, open_dataset(folder, split="dev"), options, [MEASURE, "R@100"]).model_dump(
-            mode="json"
-        )
+        return evaluate(index, collection.dataset, options, [MEASURE, "R@100"]).model_dump(mode="json")
 
 
 def _expanded(bench: Bench, folder: Path, llm: LlmProfile | None) -> dict[str, Any]:
@@ -209,6 +248,7 @@ def _scenario_table(
     report: TrainingReport,
     unseen: int,
     asked: Sequence[Lesson],
+    collection: Collection,
     written: dict[str, list[str]],
     evaluations: dict[str, Evaluation],
     needs: int,
@@ -223,7 +263,9 @@ def _scenario_table(
     head = (
         f"{report.counts.rows} documents taught, {report.steps} steps of {report.config['batch']}; "
         f"{unseen} documents unseen, of which {len(asked)} were asked about "
-        f"without a schema. Similarity, distilled against base: {better.mean:+.3f} "
+        f"without a schema. {len(collection.dataset.queries)} queries search "
+        f"{'the unseen' if collection.part else 'all'} {len(collection.documents)} documents. "
+        f"Similarity, distilled against base: {better.mean:+.3f} "
         f"[{better.low:+.3f}, {better.high:+.3f}].\n\n"
     )
     lines = [
@@ -259,9 +301,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--python", type=Path, default=Path(".venv-llm/bin/python"))
     parser.add_argument("--pairs", type=Path, default=Path("llm-rows/preferences.jsonl"))
+    parser.add_argument("--unseen-only", action="store_true", help="write for the unseen documents alone")
     parser.add_argument("--docs", type=Path)
     arguments = parser.parse_args()
-    bench = Bench(arguments.data, arguments.work, arguments.python.absolute(), arguments.pairs)
+    python = arguments.python.absolute()
+    bench = Bench(arguments.data, arguments.work, python, arguments.pairs, arguments.unseen_only)
     made = {"scenarios": scenarios, "expander": expander}
     for name in arguments.tables or made:
         text = made[name](bench)
