@@ -66,7 +66,7 @@ ROWS = {
         "scifact",
         "test",
         "minilm",
-        {"batch": 16, "learning_rate": 3e-5, "epochs": 3},
+        {"batch": 16, "learning_rate": 3e-5, "epochs": 1, "evaluate_every": 25},
     ),
 }
 
