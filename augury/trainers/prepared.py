@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import SourceError, UsageError
@@ -15,6 +15,9 @@ from ..schemas.training_report import TrainingCounts
 from .config import TrainingConfig
 from .records import beir_corpus, beir_place, open_records
 from .rows import Row, make_rows, query_key
+
+LONG = 20_000
+"""Characters of a text that no encoder here reads to its end."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +73,7 @@ def prepare(config: TrainingConfig, *, expansions: int = 0, teacher: bool = Fals
         records.append(record)
     if not records:
         raise SourceError(f"{config.data} has no training record", "Give a file with a record on each line")
-    notes: list[str] = []
+    notes = list(_long_texts(records))
     if config.dev:
         dev = _named(config, notes)
         taken = {query_key(text) for text in dev.dataset.queries.values()}
@@ -85,6 +88,20 @@ def prepare(config: TrainingConfig, *, expansions: int = 0, teacher: bool = Fals
         kept, negatives=config.negatives, expansions=expansions, teacher=teacher, seed=config.seed
     )
     return Prepared(rows, dev, sha256.hexdigest(), len(records), (*notes, *told))
+
+
+def _long_texts(records: Sequence[TrainingRecord]) -> Iterator[str]:
+    lengths = [
+        len(text)
+        for record in records
+        for text in (record.query, *(each.text for each in (*record.positives, *record.negatives)))
+        if len(text) > LONG
+    ]
+    if lengths:
+        yield (
+            f"Texts of more than {LONG:,} characters, of which a model reads the beginning: {len(lengths)}, "
+            f"the longest of {max(lengths):,}."
+        )
 
 
 def _named(config: TrainingConfig, notes: list[str]) -> Dev:

@@ -54,6 +54,15 @@ def test_too_little_data_is_refused_in_a_sentence(tmp_path: Path) -> None:
         prepare(dense_config({"data": str(one), "to": "m"}))
 
 
+def test_a_text_that_no_model_reads_to_its_end_is_told(tmp_path: Path) -> None:
+    records = [record("a query", "x" * 100_000), *subject_records()]
+    prepared = prepare(
+        dense_config({"data": str(write_records(tmp_path / "long.jsonl", records)), "to": "m"})
+    )
+    (note,) = (note for note in prepared.notes if "characters" in note)
+    assert note.endswith("reads the beginning: 1, the longest of 100,000.")
+
+
 def test_a_wrong_line_is_told_with_its_place(tmp_path: Path) -> None:
     file = tmp_path / "records.jsonl"
     file.write_text('{"query": "q", "positives": [{"text": "a"}]}\n{"query": "q", "positives": []}\n')
