@@ -3,7 +3,7 @@
 python -m benchmarks.bench_fusion ../shared/data --work results-work [--only NAME...] [--json]
 
 DATA holds the collections as BEIR folders; the indexes are those of ``benchmarks.results``, made where they
-are not there yet. (-) is worse than the best single branch, with the 95 % interval below 0.
+are not there yet. (-) is worse than the best single branch, with the 95 % interval below 0, (+) better.
 """
 
 from __future__ import annotations
@@ -63,20 +63,23 @@ def main() -> None:
         }
         print(json.dumps(means))
         return
-    ways = list(next(iter(found.values())))
-    print(f"| sparse weight | {' | '.join(found)} | mean |")
+    print_ways("sparse weight", found, {name: ("dense", "sparse") for name in next(iter(found.values()))})
+
+
+def print_ways(head: str, found: dict[str, dict[str, Values]], against: dict[str, tuple[str, ...]]) -> None:
+    """A row for each way in ``against``, with a minus where it is surely worse than the best of those."""
+    print(f"| {head} | {' | '.join(found)} | mean |")
     print("|---" * (len(found) + 2) + "|")
-    for way in ways:
-        cells = [_cell(each, way) for each in found.values()]
+    for way, others in against.items():
+        cells = [_cell(each, way, others) for each in found.values()]
         mean = np.mean([each[way].mean() for each in found.values()])
         print(f"| {way} | {' | '.join(cells)} | {mean:.3f} |")
 
 
-def _cell(values: dict[str, Values], way: str) -> str:
-    """The mean, with a minus where it is surely worse than the best single branch."""
-    best = max(("dense", "sparse"), key=lambda name: values[name].mean())
-    _, high = interval((values[way] - values[best]).tolist())
-    return f"{values[way].mean():.3f}{' (-)' if high < 0 else ''}"
+def _cell(values: dict[str, Values], way: str, others: tuple[str, ...]) -> str:
+    best = max(others, key=lambda name: values[name].mean())
+    low, high = interval((values[way] - values[best]).tolist())
+    return f"{values[way].mean():.3f}{' (-)' if high < 0 else ' (+)' if low > 0 else ''}"
 
 
 if __name__ == "__main__":

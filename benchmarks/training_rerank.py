@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from augury.evaluation.dataset import open_dataset
+from augury.schemas.profile import RerankProfile
 from augury.schemas.training import TrainingPassage, TrainingRecord
 from augury.schemas.training_report import Gain, TrainingReport
 from augury.trainers.gate import gains, index_profile, measure_model, reranked_profile
@@ -48,6 +49,10 @@ ROWS: dict[str, dict[str, Any]] = {
 MARKS = ("<!-- rows of benchmarks/training_rerank.py -->", "<!-- end of reranking rows -->")
 
 
+Place = tuple[str, float]
+"""A collection's split, and the reranker's weight."""
+
+
 def mixed(data: Path, work: Path, collections: Sequence[str]) -> Path:
     """One file of the mined records of some collections; a document's id says whose it is."""
     target = work / f"mixed-{'-'.join(collections)}.jsonl"
@@ -72,8 +77,11 @@ def _named(record: TrainingRecord, collection: str) -> TrainingRecord:
     return record.model_copy(update={"positives": own(record.positives), "negatives": own(record.negatives)})
 
 
-def run(name: str, records: Path, data: Path, work: Path) -> tuple[TrainingReport, dict[str, Gain]]:
-    """One row: its report, and on each test collection the dense order and the reranked one."""
+def run(name: str, records: Path, data: Path, work: Path) -> tuple[TrainingReport, dict[Place, Gain]]:
+    """One row: its report, and on each test collection the dense order and the reranked one.
+
+    Reranked by a search's default weight, and by that of the row's own evaluations.
+    """
     values = {"data": str(records), "to": str(work / name), "allow_worse": True, **ROWS[name]}
     config = hypencoder_config(
         {key: value for key, value in values.items() if key != "preset"}, preset=values["preset"]
@@ -85,29 +93,29 @@ def run(name: str, records: Path, data: Path, work: Path) -> tuple[TrainingRepor
     for collection, split in TESTS:
         test = Dev(open_dataset(data / collection, split=split), tuple(beir_corpus(data / collection)))
         where = work / f"test-{collection}"
-        profiles = (
-            index_profile("dense", BASE),
-            reranked_profile(BASE, report.model, "dense", config.rerank_depth, config.rerank_weight),
-        )
-        before, after = (
-            measure_model(profile, test, where, MEASURE, quiet, collection).evaluation for profile in profiles
-        )
-        found[f"{collection}:{split}"] = gains(before, after)[MEASURE]
+        before = measure_model(index_profile("dense", BASE), test, where, MEASURE, quiet, collection)
+        for weight in dict.fromkeys((RerankProfile().weight, config.rerank_weight)):
+            profile = reranked_profile(BASE, report.model, "dense", config.rerank_depth, weight)
+            after = measure_model(profile, test, where, MEASURE, quiet, collection)
+            found[f"{collection}:{split}", weight] = gains(before.evaluation, after.evaluation)[MEASURE]
     return report, found
 
 
-def table(done: dict[str, tuple[TrainingReport, dict[str, Gain]]]) -> str:
+def table(done: dict[str, tuple[TrainingReport, dict[Place, Gain]]]) -> str:
     """Markdown: after (before) on each test collection, and then what each evaluated step was worth."""
-    lines: list[tuple[str, ...]] = [("row", "measured on", MEASURE, "difference", "step", "s", "MB")]
+    lines: list[tuple[str, ...]] = [
+        ("row", "measured on", "weight", MEASURE, "difference", "step", "s", "MB")
+    ]
     lines.append(("---",) * len(lines[0]))
     for name, (report, found) in done.items():
         size = sum(file.stat().st_size for file in Path(report.model).glob("*.safetensors")) / 1e6
-        for where, gain in found.items():
+        for (where, weight), gain in found.items():
             difference = gain.difference
             lines.append(
                 (
                     name,
                     where,
+                    f"{weight:g}",
                     f"**{gain.after.mean:.3f}** ({gain.before.mean:.3f})",
                     f"{difference.mean:+.3f} [{difference.low:+.3f}, {difference.high:+.3f}]",
                     str(report.best_step),

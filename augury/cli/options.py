@@ -236,7 +236,7 @@ search_options = together(
     click.option(
         "--rerank-weight",
         type=click.FloatRange(0, 1),
-        help="The reranker's share of the score  [default: 0.5]",
+        help="The reranker's share of the score  [default: the index's, at first 0.2]",
     ),
     *_RERANKED,
     click.option(
