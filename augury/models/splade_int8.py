@@ -9,7 +9,10 @@ https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html
 from __future__ import annotations
 
 import json
+import logging
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -84,8 +87,7 @@ def write_int8(model: SparseEncoder, folder: Path) -> None:
     given = tuple(probe[name] for name in _INPUTS)  # each (texts, tokens)
     texts, tokens = (torch.export.Dim(name, min=1, max=1 << 15) for name in ("texts", "tokens"))
     folder.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=folder.parent) as room, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of the exporter about itself
+    with TemporaryDirectory(dir=folder.parent) as room, _unsaid():
         whole = Path(room) / "whole.onnx"
         program = torch.onnx.export(
             graph,
@@ -157,6 +159,19 @@ class _Int8Splade(InputModule):
 
     def save(self, output_path: str, *args: Any, **kwargs: Any) -> None:
         raise ModelError("A model in int8 cannot be written again", "Copy its folder")
+
+
+@contextmanager
+def _unsaid() -> Iterator[None]:
+    """Exporter and quantization warn of what they do, not of the model."""
+    before = logging.root.manager.disable
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(before)
 
 
 def _session(file: Path) -> Any:
