@@ -164,8 +164,18 @@ def _expansion(profile: Profile, options: SearchOptions) -> ExpandMode:
 
 
 def _rerank(profile: Profile, options: SearchOptions) -> dict[str, Any] | None:
-    """The options of a reranked search; None where nothing names a reranker."""
-    asked = options.rerank is not None or options.reranker is not None
-    if options.rerank == 0 or not (asked or profile.rerank.by):
+    """The options of a reranked search; None where nothing names a reranker.
+
+    One that the index names is tried though its searches may not use it.
+    """
+    reranker = options.reranker
+    if options.rerank is None and reranker is None and not profile.rerank.by:
+        if profile.hypencoder:
+            reranker = "hypencoder"
+        elif profile.rerank.cross_encoder:
+            reranker = "cross-encoder"
+        else:
+            return None
+    if options.rerank == 0:
         return None
-    return {"rerank": options.rerank, "reranker": options.reranker, "rerank_weight": options.rerank_weight}
+    return {"rerank": options.rerank, "reranker": reranker, "rerank_weight": options.rerank_weight}

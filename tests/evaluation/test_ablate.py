@@ -83,6 +83,19 @@ def test_rows_that_cannot_be_run_say_why() -> None:
     }
 
 
+def test_a_reranker_that_the_index_names_is_tried_though_searches_do_not_use_it() -> None:
+    with augury.open(
+        ":memory:", dense=ExactDense(), sparse=ExactSparse(), cross_encoder=ExactCrossEncoder()
+    ) as index:
+        index.ingest(DOCUMENTS)
+        found = ablate(index, DATASET)
+        without = ablate(index, DATASET, options=SearchOptions(rerank=0))
+    assert found.rows[-1].name == "fused + rerank"
+    plan = found.rows[-1].evaluation.plan
+    assert plan is not None and plan.rerank is not None and plan.rerank.by == "cross-encoder"
+    assert [row.name for row in without.rows] == ["dense", "sparse", "fused"]
+
+
 def test_an_index_without_sparse_vectors() -> None:
     profile = augury.Profile(sparse=None)
     with augury.open(":memory:", profile=profile, dense=ExactDense()) as index:
