@@ -15,11 +15,11 @@ p50 is the time of one search for 100 documents, its encoders included, on a mac
 too.
 
 Reranked rows have `starter:hypencoder-minilm` score the best hits again. It was trained on queries of the
-train splits of scifact and eedi, so that these two are nothing new to it; the others are. Expansion has no
-row: no LLM server was named (what a small LLM's expansion does is in [llm.md](llm.md)). Tuned rows are of
-`augury tune`. They are cross-validated: every query is searched with settings that the queries of other folds
-chose. With scenarios, a train split chose fields, alpha and settings. Rows that lose are explained below
-their table.
+train splits of scifact and eedi, so that these two are nothing new to it; the others are, and there it gains
+nothing (other weights of it: [benchmarks.md](benchmarks.md)). Expansion has no row: no LLM server was
+named (what a small LLM's expansion does is in [llm.md](llm.md)). Tuned rows are of `augury tune`. They are
+cross-validated: every query is searched with settings that the queries of other folds chose. With scenarios,
+a train split chose fields, alpha and settings. Rows that lose are explained below their table.
 """
 
 _NO_WORDS = "what is looked for shares few words with the query, so no way of weighing terms goes far"
