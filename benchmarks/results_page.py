@@ -22,6 +22,8 @@ cross-validated: every query is searched with settings that the queries of other
 a train split chose fields, alpha and settings. Rows that lose are explained below their table.
 """
 
+_NO_RERANKER = "No reranker is named."
+"""What tuning says of its setting where an index has none."""
 _NO_WORDS = "what is looked for shares few words with the query, so no way of weighing terms goes far"
 _WHY: dict[tuple[str, str], str] = {
     ("cosqa", "sparse"): "the documents are Python code, which says little in the words of a question.",
@@ -110,6 +112,8 @@ def _tuning(found: dict[str, Any]) -> list[str]:
             f"best on the {found['train_queries']} train queries with the folded branch alone ({tried})."
         )
     where = f"on {tuned['dataset']}" if chosen else "by cross-validation"
+    reranked = all(each["reason"] != _NO_RERANKER for each in tuned["settings"] if each["name"] == "rerank")
+    where += "" if reranked else ", without the reranker"
     lines.append(
         f"Tuned {where}: {changed or 'nothing helps with confidence, so nothing is changed'}. There the "
         f"default gives {tuned['before']['mean']:.3f} and the tuned settings, cross-validated, "
