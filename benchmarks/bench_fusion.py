@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -45,18 +46,25 @@ def of_collection(folder: Path, work: Path, split: str) -> dict[str, Values]:
     return found
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+def over_collections(
+    parser: argparse.ArgumentParser, measured: Callable[[Path, Path, str], dict[str, Values]]
+) -> tuple[argparse.Namespace, dict[str, dict[str, Values]]]:
+    """What is asked for, and the ways' values of each collection."""
     parser.add_argument("data", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
-    parser.add_argument("--json", action="store_true")
     arguments = parser.parse_args()
-    found = {
-        name: of_collection(arguments.data / name, arguments.work, split)
+    return arguments, {
+        name: measured(arguments.data / name, arguments.work, split)
         for name, split in COLLECTIONS.items()
         if not arguments.only or name in arguments.only
     }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--json", action="store_true")
+    arguments, found = over_collections(parser, of_collection)
     if arguments.json:
         means = {
             name: {way: float(values.mean()) for way, values in each.items()} for name, each in found.items()

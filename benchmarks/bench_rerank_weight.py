@@ -17,8 +17,8 @@ from augury.evaluation.dataset import open_dataset
 from augury.evaluation.tuning.gather import gather
 from augury.evaluation.tuning.rankings import Choice, Rankings, Values
 from augury.schemas.profile import BranchName, SearchProfile
-from benchmarks.bench_fusion import print_ways
-from benchmarks.results import COLLECTIONS, index_of
+from benchmarks.bench_fusion import over_collections, print_ways
+from benchmarks.results import index_of
 
 WEIGHTS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 1.0)
 DEPTH = 100
@@ -44,15 +44,7 @@ def of_collection(folder: Path, work: Path, split: str) -> dict[str, Values]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("data", type=Path)
-    parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
-    arguments = parser.parse_args()
-    found = {
-        name: of_collection(arguments.data / name, arguments.work, split)
-        for name, split in COLLECTIONS.items()
-        if not arguments.only or name in arguments.only
-    }
+    _, found = over_collections(parser, of_collection)
     ways = next(iter(found.values()))
     print_ways("reranker's weight", found, {way: (way.split(" ")[0],) for way in ways})
 
