@@ -146,10 +146,10 @@ def expansions(data: str, output: Path, passages: int, quiet: bool, as_json: boo
     augury generate expansions scifact:train --to expanded.jsonl --llm-url http://localhost:8000/v1
     augury train dense expanded.jsonl --to my-model --preset expandr
     """
+    from ..evaluation.beir import beir_place
     from ..models.llm.client import LlmClient
     from ..schemas.expansion import ExpansionProfile
     from ..trainers.data.generate_expansions import ExpansionWriter
-    from ..trainers.records import beir_place
 
     llm_profile = generation_profile(*(choices.pop(name) for name in LLM_CHOICES)).llm
     folder, split = beir_place(data, choices.pop("split"))
@@ -167,8 +167,8 @@ def _read(
     data: str, exclude_self: bool | None, split: str, **reading: Any
 ) -> tuple[TrainingData, Dataset | None]:
     """The records; of a folder in BEIR layout its judgements too."""
+    from ..evaluation.beir import beir_place
     from ..evaluation.dataset import open_dataset
-    from ..trainers.records import beir_place
 
     folder, split = beir_place(data, split)
     dataset = open_dataset(folder, split=split, exclude_self=exclude_self) if folder else None

@@ -29,7 +29,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("where", metavar="INDEX")
 @click.option("--to", "output", required=True, type=_FILE, help="The training file to write or go on with.")
 @click.option("--file", metavar="FILE", help="Queries with their positives: a training file.")
-@click.option("--dataset", metavar="FOLDER|ID", help="Or a BEIR folder, or an id of ir_datasets.")
+@click.option("--dataset", metavar="FOLDER[:SPLIT]|ID", help="Or a BEIR folder, or an id of ir_datasets.")
 @click.option("--queries", type=_FILE, help="Or a file of queries, with --qrels.")
 @click.option("--qrels", type=_FILE, help="Their judgements.")
 @click.option(

@@ -291,7 +291,9 @@ storage_options = together(
 
 dataset_options = together(
     click.option(
-        "--dataset", metavar="FOLDER|ID", help="A BEIR folder, or an id of ir_datasets: beir/scifact/test."
+        "--dataset",
+        metavar="FOLDER[:SPLIT]|ID",
+        help="A BEIR folder, or an id of ir_datasets: beir/scifact/test.",
     ),
     click.option("--split", default="test", show_default=True, help="Which judgements of a BEIR folder."),
     click.option(

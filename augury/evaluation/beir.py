@@ -15,6 +15,16 @@ from .queries_file import read_queries
 _LAYOUT = "Give a folder in BEIR layout: corpus, queries, qrels/SPLIT.tsv"
 
 
+def beir_place(where: str, split: str) -> tuple[Path | None, str]:
+    """The BEIR folder and the split that ``FOLDER`` or ``FOLDER:SPLIT`` names; None where it is no folder."""
+    whole = Path(where).expanduser()
+    if whole.is_dir():
+        return whole, split
+    name, colon, named = where.rpartition(":")
+    folder = Path(name).expanduser()
+    return (folder, named) if colon and folder.is_dir() else (None, split)
+
+
 def load_queries(folder: Path) -> dict[str, str]:
     """``load_queries(Path("scifact"))``: query id -> text, in file order."""
     path = folder / "queries.jsonl"

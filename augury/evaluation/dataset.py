@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from ..errors import SourceError, UsageError
-from .beir import load_excluded, load_qrels, load_queries
+from .beir import beir_place, load_excluded, load_qrels, load_queries
 from .qrels_file import Qrels, read_qrels
 from .queries_file import read_queries
 
@@ -65,9 +65,9 @@ def open_dataset(
     """``open_dataset("scifact")`` or ``open_dataset(queries="q.tsv", qrels="qrels.txt")``.
 
     Args:
-        where: a folder in BEIR layout, which may have an ``exclude.tsv`` of query and document ids, or an id
-            of ir_datasets such as ``beir/scifact/test``.
-        split: which judgements of a folder; an ir_datasets id names its own.
+        where: a folder in BEIR layout, which may have an ``exclude.tsv`` of query and document ids, also as
+            ``FOLDER:SPLIT``, or an id of ir_datasets such as ``beir/scifact/test``.
+        split: which judgements of a folder that names none; an ir_datasets id names its own.
         queries, qrels: files of one's own instead: see ``read_queries`` and ``read_qrels``.
         exclude_self: drop the document that has the query's id from its run; None does so for collections
             named arguana.
@@ -94,11 +94,11 @@ def _named(
     where: str | Path, split: str
 ) -> tuple[str, Mapping[str, str], Qrels, Mapping[str, frozenset[str]]]:
     """Name, queries, judgements and exclusions of a folder or of an id."""
-    folder = Path(where).expanduser()
-    if folder.is_dir():
+    folder, split = beir_place(str(where), split)
+    if folder is not None:
         name = f"{folder.resolve().name}/{split}"
         return name, load_queries(folder), load_qrels(folder, split), load_excluded(folder)
-    if folder.exists():
+    if Path(where).expanduser().exists():
         raise SourceError(f"{where} is a file", "Give a folder in BEIR layout, or name --queries and --qrels")
     from .ir_datasets_id import load
 

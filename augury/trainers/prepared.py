@@ -8,12 +8,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from ..errors import SourceError, UsageError
+from ..evaluation.beir import beir_place
 from ..evaluation.dataset import Dataset, open_dataset
 from ..schemas.document import Document, digest
 from ..schemas.training import TrainingPassage, TrainingRecord
 from ..schemas.training_report import TrainingCounts
 from .config import TrainingConfig
-from .records import beir_corpus, beir_place, open_records
+from .records import beir_corpus, open_records
 from .rows import Row, make_rows, query_key
 
 LONG = 20_000

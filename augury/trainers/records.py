@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..connector.sources.opening import open_source
 from ..errors import DocumentError
+from ..evaluation.beir import beir_place
 from ..schemas.document import Document
 from .data.open import TrainingData, open_training_data
 
@@ -18,16 +19,6 @@ def open_records(where: str) -> TrainingData:
     """
     folder, split = beir_place(where, "train")
     return open_training_data(folder or where, split=split)
-
-
-def beir_place(where: str, split: str) -> tuple[Path | None, str]:
-    """The BEIR folder and the split that ``FOLDER`` or ``FOLDER:SPLIT`` names; None where it is no folder."""
-    whole = Path(where).expanduser()
-    if whole.is_dir():
-        return whole, split
-    name, colon, named = where.rpartition(":")
-    folder = Path(name).expanduser()
-    return (folder, named) if colon and folder.is_dir() else (None, split)
 
 
 def beir_corpus(folder: Path, notes: list[str] | None = None) -> Iterator[Document]:

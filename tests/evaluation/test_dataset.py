@@ -36,6 +36,7 @@ def beir(folder: Path, queries: str = QUERIES, qrels: str = QRELS) -> Path:
 
 def test_a_beir_folder(tmp_path: Path) -> None:
     found = open_dataset(beir(tmp_path / "mine"), split="dev")
+    assert open_dataset(f"{tmp_path / 'mine'}:dev") == found, "as training data is named"
     assert found.name == "mine/dev"
     assert found.queries == {"q1": "one", "q2": "two"} and found.unjudged == 1
     assert found.qrels == {"q1": {"d1": 1}, "q2": {"d 2": 2}}
