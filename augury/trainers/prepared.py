@@ -60,8 +60,13 @@ class Prepared:
         )
 
 
-def prepare(config: TrainingConfig, *, expansions: int = 0, teacher: bool = False) -> Prepared:
+def prepare(
+    config: TrainingConfig, *, expansions: int = 0, teacher: bool = False, trains: bool = True
+) -> Prepared:
     """``prepare(config)``: read the data, set queries aside for evaluation, and lay out the rows.
+
+    Args:
+        trains: False where no row is learned from; then every query of the data may be evaluated.
 
     Raises:
         SourceError: data that cannot be read, or that is empty.
@@ -85,9 +90,11 @@ def prepare(config: TrainingConfig, *, expansions: int = 0, teacher: bool = Fals
             )
     else:
         kept, dev = _held_out(config, records, notes)
-    rows, told = make_rows(
-        kept, negatives=config.negatives, expansions=expansions, teacher=teacher, seed=config.seed
-    )
+    rows, told = list[Row](), list[str]()
+    if trains or len({query_key(record.query) for record in kept}) > 1:
+        rows, told = make_rows(
+            kept, negatives=config.negatives, expansions=expansions, teacher=teacher, seed=config.seed
+        )
     return Prepared(rows, dev, sha256.hexdigest(), len(records), (*notes, *told))
 
 

@@ -64,7 +64,7 @@ class _Smaller:
     max_active: None = None
 
     def prepare(self) -> Prepared:
-        return prepare(self.config)
+        return prepare(self.config, trains=False)
 
     def revision(self) -> str:
         return self._opened[1]

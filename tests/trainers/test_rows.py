@@ -7,7 +7,7 @@ import pytest
 from augury.errors import SourceError, TrainingDataError, UsageError
 from augury.schemas.training import TrainingPassage, TrainingRecord
 from augury.trainers.batches import NoFalseNegatives
-from augury.trainers.config import dense_config
+from augury.trainers.config import dense_config, quantize_config
 from augury.trainers.prepared import prepare
 from augury.trainers.records import open_records
 from augury.trainers.rows import Row, make_rows, query_key
@@ -91,6 +91,13 @@ def test_a_dev_query_among_the_records_is_left_out_of_training(tmp_path: Path, d
     prepared = prepare(dense_config({"data": str(file), "to": "m", "dev": f"{dev_folder}:dev"}))
     assert "w0 w89" not in {query_key(row.query) for row in prepared.rows}
     assert "Records left out of training, as their query is evaluated: 1." in prepared.notes
+
+
+def test_every_query_may_be_evaluated_where_nothing_is_learned(dev_folder: Path) -> None:
+    config = quantize_config({"data": f"{dev_folder}:dev", "to": "m", "dev": f"{dev_folder}:dev"})
+    assert prepare(config, trains=False).rows == []
+    with pytest.raises(SourceError, match="no query"):
+        prepare(config)
 
 
 def test_a_capped_corpus_keeps_every_relevant_document(tmp_path: Path, dev_folder: Path) -> None:
