@@ -123,6 +123,7 @@ def of_scenarios(folder: Path, work: Path, split: str) -> dict[str, Any]:
         }
         found = {name: evaluate(index, dataset, way, MEASURES) for name, way in ways.items()}
         tuned = tune(index, train.limited(TUNED_ON))
+        found["tuned on train, not reranked"] = evaluate(index, dataset, SearchOptions(rerank=0), MEASURES)
         found["tuned on train"] = evaluate(index, dataset, None, MEASURES)
         settings = index.profile.search.model_dump(mode="json") | {"alpha": index.profile.scenarios.alpha}
     return {
@@ -131,6 +132,7 @@ def of_scenarios(folder: Path, work: Path, split: str) -> dict[str, Any]:
         "chosen": {"fields": best, "alpha": alpha, "tried": chosen},
         "rows": _rows(found),
         "against_best": _against_best({name: each for name, each in found.items() if name in SINGLE}),
+        "against_scenarios": _against("scenarios", found),
         "tuned": tuned.model_dump(mode="json"),
         "settings": settings,
     }
@@ -191,8 +193,14 @@ def _against_best(found: dict[str, Evaluation]) -> dict[str, Any] | None:
         return None
     single = {name: each for name, each in found.items() if name != "fused"}
     best = max(single, key=lambda name: single[name].measures["nDCG@10"].mean)
-    pair = {best: _values(single[best]), "fused": _values(found["fused"])}
-    return {"best": best, **differences(pair)["fused"]["nDCG@10"].model_dump()}
+    return {"best": best, **_against(best, {best: found[best], "fused": found["fused"]})["fused"]}
+
+
+def _against(first: str, found: dict[str, Evaluation]) -> dict[str, dict[str, float]]:
+    """Every other row's gain over this one."""
+    ordered = {first: found[first], **found}
+    against = differences({name: _values(each) for name, each in ordered.items()})
+    return {name: against[name]["nDCG@10"].model_dump() for name in ordered if name != first}
 
 
 def main() -> None:
