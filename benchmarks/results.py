@@ -1,11 +1,12 @@
 """What each part of a search is worth on real test collections: writes docs/results.md.
 
 python -m benchmarks.results ../shared/data --work results-work [--only NAME...]
+    [--llm-url URL [--llm-model NAME]]
 
 DATA holds the collections as BEIR folders; a folder may have a ``teacher_scenarios.jsonl``. Indexes and
 finished collections stay in the work folder, so that a run that was stopped goes on where it was. What was
 chosen by looking at queries is never reported on the same queries: settings come from a train split, or are
-cross-validated.
+cross-validated. With an LLM's URL each collection is also searched with expansion, if it was not yet.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from augury.evaluation.tuning.knobs import ALPHAS
 from augury.evaluation.tuning.rankings import Choice, Rankings
 from augury.evaluation.tuning.tune import tune
 from augury.schemas.evaluation import Evaluation
+from augury.schemas.llm import LlmProfile
 from augury.schemas.profile import ChunkProfile, HypencoderProfile, Profile, RerankProfile, ScenarioProfile
 from augury.schemas.scenario import ScenarioField
 from benchmarks.results_page import page
@@ -138,6 +140,25 @@ def of_scenarios(folder: Path, work: Path, split: str) -> dict[str, Any]:
     }
 
 
+def expanded(folder: Path, work: Path, split: str, llm: LlmProfile) -> dict[str, Any]:
+    """The default with each query expanded, against the default."""
+    dataset = open_dataset(folder, split=split)
+    index_of(folder, work / folder.name).close()
+    options = SearchOptions(expand="llm")
+    change = {"llm": llm}
+    with augury.open(
+        work / folder.name, create=False, profile=lambda found: found.model_copy(update=change)
+    ) as index:
+        index.retriever.search_batch(list(dataset.queries.values()), options)  # all passages into the cache
+        found = {
+            "fused": evaluate(index, dataset, SearchOptions(expand="off"), MEASURES),
+            "expanded": evaluate(index, dataset, options, MEASURES),
+        }
+        weight = index.profile.expansion.query_weight
+    means = {name: each.measures["nDCG@10"].model_dump() for name, each in found.items()}
+    return {"model": llm.model, "query_weight": weight, **means, **_against("fused", found)["expanded"]}
+
+
 def _chosen(folder: Path, work: Path, train: Dataset) -> dict[str, dict[float, float]]:
     """nDCG@10 of the folded branch alone on the train queries, by the scenarios' fields and alpha."""
     done = work / "chosen" / f"{folder.name}.json"
@@ -208,6 +229,8 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
+    parser.add_argument("--llm-url", default="", help="of a server whose model expands queries")
+    parser.add_argument("--llm-model", default="", help="its model; by default the only one it lists")
     arguments = parser.parse_args()
     arguments.work.mkdir(parents=True, exist_ok=True)
     for name, split in COLLECTIONS.items():
@@ -217,11 +240,18 @@ def main() -> None:
             jobs[f"{name} with scenarios"] = of_scenarios
         for job, work in jobs.items():
             done = arguments.work / f"{job.replace(' ', '-')}.json"
-            if done.exists() or (arguments.only and job not in arguments.only):
+            if arguments.only and job not in arguments.only:
                 continue
-            found = work(folder, arguments.work, split)
-            done.write_text(json.dumps({"name": job, "split": split, **found}, indent=1), encoding="utf-8")
-            print(f"{job}: done", flush=True)
+            if not done.exists():
+                found = {"name": job, "split": split, **work(folder, arguments.work, split)}
+                done.write_text(json.dumps(found, indent=1), encoding="utf-8")
+                print(f"{job}: done", flush=True)
+            found = json.loads(done.read_text(encoding="utf-8"))
+            if arguments.llm_url and "expansion" not in found and work is of_collection:
+                llm = LlmProfile(base_url=arguments.llm_url, model=arguments.llm_model, timeout=1800)
+                found["expansion"] = expanded(folder, arguments.work, split, llm)
+                done.write_text(json.dumps(found, indent=1), encoding="utf-8")
+                print(f"{job}: expanded", flush=True)
     results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(arguments.work.glob("*.json"))]
     target = Path(__file__).parent.parent / "docs" / "results.md"
     target.write_text(page(results, list(COLLECTIONS)), encoding="utf-8")

@@ -16,8 +16,7 @@ too.
 
 Reranked rows have `starter:hypencoder-minilm` score the best hits again. It was trained on queries of the
 train splits of scifact and eedi, so that these two are nothing new to it; the others are, and there it gains
-nothing (other weights of it: [benchmarks.md](benchmarks.md)). Expansion has no row: no LLM server was
-named (what a small LLM's expansion does is in [llm.md](llm.md)). Tuned rows are of `augury tune`. They are
+nothing (other weights of it: [benchmarks.md](benchmarks.md)). Tuned rows are of `augury tune`. They are
 cross-validated: every query is searched with settings that the queries of other folds chose. With scenarios,
 a train split chose fields, alpha and settings; as the reranker was trained on queries of that split, figures
 of it there say nothing of new queries, and its weight is chosen too trustingly. Rows that lose are explained
@@ -40,7 +39,7 @@ def page(results: list[dict[str, Any]], order: list[str]) -> str:
     """The whole page."""
     results = sorted(results, key=lambda each: (order.index(each["name"].split(" ")[0]), each["name"]))
     parts = [_HEAD, _summary(results)]
-    parts += [_collection(each) for each in results]
+    parts += [_expansion(results), *(_collection(each) for each in results)]
     versions = ", ".join(
         f"{name} {version(name)}" for name in ("torch", "sentence-transformers", "qdrant-edge-py")
     )
@@ -67,6 +66,25 @@ def _summary(results: list[dict[str, Any]]) -> str:
     lost = [each["name"] for each in results if each["against_best"] and each["against_best"]["high"] < 0]
     why = [f"- **{name}**: fused loses: {_WHY.get((name, 'fused'), 'not explained yet.')}" for name in lost]
     return "\n".join([*lines, "", *why] if why else lines) + "\n"
+
+
+def _expansion(results: list[dict[str, Any]]) -> str:
+    found = {each["name"]: each["expansion"] for each in results if "expansion" in each}
+    lines = ["## Expansion", ""]
+    if not found:
+        return "\n".join([*lines, "No LLM was named, so that no query was expanded.", ""])
+    model, weight = (next(iter(found.values()))[key] for key in ("model", "query_weight"))
+    lines += [
+        f"Each query is expanded by `{model}`; the query itself has a weight of {weight}.",
+        "",
+        "| collection | fused default | + expansion | difference | 95 % interval |",
+        "|---|---|---|---|---|",
+    ]
+    lines += [
+        f"| {name} | {each['fused']['mean']:.3f} | {each['expanded']['mean']:.3f} | {_gain(each)} |"
+        for name, each in found.items()
+    ]
+    return "\n".join([*lines, ""])
 
 
 def _collection(found: dict[str, Any]) -> str:
