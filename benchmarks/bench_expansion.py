@@ -1,6 +1,6 @@
 """What an LLM's scenarios and expansion do to nDCG@10, and when ``auto`` should expand.
 
-python benchmarks/bench_expansion.py INDEX FOLDER:SPLIT --llm-url URL [--json]
+python -m benchmarks.bench_expansion INDEX FOLDER:SPLIT --llm-url URL [--json]
 
 INDEX holds the collection, ingested with or without scenarios; the dense branch ranks as if it had none.
 Passages are kept in the cache, so a second run asks nothing.
@@ -23,6 +23,7 @@ from augury.evaluation.measure import measure, to_run
 from augury.schemas.expansion import ExpansionProfile
 from augury.schemas.hit import SearchResult
 from augury.schemas.profile import Profile
+from benchmarks.expansions import ask_all
 
 BRANCHES: dict[str, tuple[Any, ...]] = {
     "dense": ("dense",),
@@ -50,6 +51,7 @@ def main() -> None:
     for weight in QUERY_WEIGHTS:
         change = partial(changed, url=arguments.llm_url, query_weight=weight)
         with augury.open(arguments.index, create=False, profile=change) as index:
+            ask_all(index.profile.llm, index.profile.expansion, [queries[query] for query in qrels])
             for name, branches in BRANCHES.items():
                 for mode in ("off", "llm"):
                     if mode == "off" and weight != QUERY_WEIGHTS[0]:

@@ -36,6 +36,7 @@ from augury.trainers.data.preferences.rewards import RewardKind
 from augury.trainers.gate import index_profile
 from augury.trainers.workplace import write_whole
 from benchmarks.bench_expansion import changed
+from benchmarks.expansions import ask_all
 from serving.server import LlmServer
 
 MEASURE = "nDCG@10"
@@ -128,7 +129,7 @@ class Loop:
         return self._work / f"step-{step}.json"
 
     def _measured(self, step: int, where: Path, url: str | None) -> None:
-        """The measure of every query; all expansions of 64 queries are asked for side by side."""
+        """The measure of every query."""
         if self._values(step).exists():
             return
         data: Dataset = self._dataset
@@ -137,13 +138,12 @@ class Loop:
             options = augury.SearchOptions(
                 branches=("dense",), expand="llm" if url else "off", rerank=0, limit=DEPTH
             )
+            if url:
+                ask_all(index.profile.llm, index.profile.expansion, list(data.queries.values()))
             results = index.retriever.search_batch(list(data.queries.values()), options)
         run = to_run(dict(zip(data.queries, results, strict=True)))
         for query, found in run.items():
             run[query] = {doc: score for doc, score in found.items() if doc not in data.dropped(query)}
-        missing = sum(bool(url) and not (each.expansion and each.expansion.passages) for each in results)
-        if missing:
-            print(f"{STEPS[step]}: {missing} queries were not expanded.")
         values = per_query(data.qrels, run, [MEASURE])[MEASURE]
         write_whole(self._values(step), json.dumps(values))
 

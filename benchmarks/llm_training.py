@@ -47,6 +47,7 @@ from augury.trainers.llm.teacher import Lesson, lessons, split
 from augury.trainers.records import beir_corpus
 from augury.trainers.scenarios import read_answer, train_scenarios
 from augury.trainers.workplace import write_whole
+from benchmarks.expansions import ask_all
 from benchmarks.training import write_table
 from serving.server import LlmServer
 
@@ -239,8 +240,8 @@ def _expanded(bench: Bench, folder: Path, llm: LlmProfile | None) -> dict[str, A
             index.ingest(augury.open_source(str(folder)), scenarios="none")
     with augury.open(where, create=False, profile=change) as index:
         options = SearchOptions(branches=("dense",), expand="llm" if llm else "off")
-        if llm:  # all at once into the cache, as the evaluation asks for one query after the other
-            index.retriever.search_batch(list(dataset.queries.values()), options)
+        if llm:  # the evaluation asks for one query after the other
+            ask_all(llm, index.profile.expansion, list(dataset.queries.values()))
         return evaluate(index, dataset, options, [MEASURE, "R@100"]).model_dump(mode="json")
 
 

@@ -32,6 +32,7 @@ from augury.schemas.evaluation import Evaluation
 from augury.schemas.llm import LlmProfile
 from augury.schemas.profile import ChunkProfile, HypencoderProfile, Profile, RerankProfile, ScenarioProfile
 from augury.schemas.scenario import ScenarioField
+from benchmarks.expansions import ask_all
 from benchmarks.results_page import page
 
 COLLECTIONS = {
@@ -144,15 +145,14 @@ def expanded(folder: Path, work: Path, split: str, llm: LlmProfile) -> dict[str,
     """The default with each query expanded, against the default."""
     dataset = open_dataset(folder, split=split)
     index_of(folder, work / folder.name).close()
-    options = SearchOptions(expand="llm")
     change = {"llm": llm}
     with augury.open(
         work / folder.name, create=False, profile=lambda found: found.model_copy(update=change)
     ) as index:
-        index.retriever.search_batch(list(dataset.queries.values()), options)  # all passages into the cache
+        ask_all(llm, index.profile.expansion, list(dataset.queries.values()))
         found = {
             "fused": evaluate(index, dataset, SearchOptions(expand="off"), MEASURES),
-            "expanded": evaluate(index, dataset, options, MEASURES),
+            "expanded": evaluate(index, dataset, SearchOptions(expand="llm"), MEASURES),
         }
         weight = index.profile.expansion.query_weight
     means = {name: each.measures["nDCG@10"].model_dump() for name, each in found.items()}

@@ -25,7 +25,7 @@ _PAUSE_S = 30.0
 
 
 class Expander:
-    """``Expander(profile.expansion, llm=connect, rules=rules).passages(["a query"])``.
+    """``Expander(profile.expansion, llm=connect).with_passages(["a query"], [Expansion(mode="llm")])``.
 
     Args:
         llm: makes the client when the first passage is wanted.
