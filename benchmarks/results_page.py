@@ -84,6 +84,9 @@ def _expansion(results: list[dict[str, Any]]) -> str:
         f"| {name} | {each['fused']['mean']:.3f} | {each['expanded']['mean']:.3f} | {_gain(each)} |"
         for name, each in found.items()
     ]
+    missing = [each["name"] for each in results if each["name"] not in found]
+    if missing:
+        lines += ["", f"Not measured with expansion: {', '.join(missing)}."]
     return "\n".join([*lines, ""])
 
 
