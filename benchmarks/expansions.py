@@ -10,15 +10,20 @@ from augury.schemas.expansion import Expansion, ExpansionProfile
 from augury.schemas.llm import LlmProfile
 
 
-def ask_all(llm: LlmProfile, expansion: ExpansionProfile, queries: Sequence[str]) -> None:
+def ask_all(llm: LlmProfile, expansion: ExpansionProfile, queries: Sequence[str]) -> str:
     """Have every query's passages in the cache, asked for side by side and as patiently as ``llm`` says.
 
     A search gives up sooner and then goes on without passages, which a benchmark must not: a ``SystemExit``
-    where one is missing.
+    where one is missing. Returns the name of the model that wrote them.
     """
     with LlmClient.with_cache(llm) as client:
         expander = Expander(expansion, llm=lambda: client)
         found = expander.with_passages(queries, [Expansion(mode="llm")] * len(queries))
+        model = client.model
     failed = [each.note for each in found if each.note]
     if failed:
-        raise SystemExit(f"{len(failed)} of {len(queries)} queries could not be expanded: {failed[0]}")
+        raise SystemExit(
+            f"{len(failed)} of {len(queries)} queries could not be expanded: {failed[0]} "
+            "Run the same command again: what was written is kept."
+        )
+    return model

@@ -62,7 +62,9 @@ FIELDS: dict[str, tuple[ScenarioField, ...]] = {
 }
 
 
-def index_of(folder: Path, where: Path, fields: tuple[ScenarioField, ...] | None = None) -> augury.Index:
+def index_of(
+    folder: Path, where: Path, fields: tuple[ScenarioField, ...] | None = None, llm: LlmProfile | None = None
+) -> augury.Index:
     """The collection's index, one passage a document; with scenarios where fields of them are named."""
     scenarios = ScenarioProfile(fields=fields) if fields else ScenarioProfile()
 
@@ -72,6 +74,7 @@ def index_of(folder: Path, where: Path, fields: tuple[ScenarioField, ...] | None
             "search": Profile().search,
             "rerank": RerankProfile(),
             "hypencoder": RERANKER,
+            "llm": llm or LlmProfile(),
             "tuned": None,
         }
         return profile.model_copy(update=update)
@@ -144,19 +147,15 @@ def of_scenarios(folder: Path, work: Path, split: str) -> dict[str, Any]:
 def expanded(folder: Path, work: Path, split: str, llm: LlmProfile) -> dict[str, Any]:
     """The default with each query expanded, against the default."""
     dataset = open_dataset(folder, split=split)
-    index_of(folder, work / folder.name).close()
-    change = {"llm": llm}
-    with augury.open(
-        work / folder.name, create=False, profile=lambda found: found.model_copy(update=change)
-    ) as index:
-        ask_all(llm, index.profile.expansion, list(dataset.queries.values()))
+    with index_of(folder, work / folder.name, llm=llm) as index:
+        model = ask_all(llm, index.profile.expansion, list(dataset.queries.values()))
         found = {
             "fused": evaluate(index, dataset, SearchOptions(expand="off"), MEASURES),
             "expanded": evaluate(index, dataset, SearchOptions(expand="llm"), MEASURES),
         }
         weight = index.profile.expansion.query_weight
     means = {name: each.measures["nDCG@10"].model_dump() for name, each in found.items()}
-    return {"model": llm.model, "query_weight": weight, **means, **_against("fused", found)["expanded"]}
+    return {"model": model, "query_weight": weight, **means, **_against("fused", found)["expanded"]}
 
 
 def _chosen(folder: Path, work: Path, train: Dataset) -> dict[str, dict[float, float]]:

@@ -23,8 +23,6 @@ of it there say nothing of new queries, and its weight is chosen too trustingly.
 below their table.
 """
 
-_NO_RERANKER = "No reranker is named."
-"""What tuning says of its setting where an index has none."""
 _NO_WORDS = "what is looked for shares few words with the query, so no way of weighing terms goes far"
 _WHY: dict[tuple[str, str], str] = {
     ("cosqa", "sparse"): "the documents are Python code, which says little in the words of a question.",
@@ -73,15 +71,13 @@ def _expansion(results: list[dict[str, Any]]) -> str:
     lines = ["## Expansion", ""]
     if not found:
         return "\n".join([*lines, "No LLM was named, so that no query was expanded.", ""])
-    model, weight = (next(iter(found.values()))[key] for key in ("model", "query_weight"))
     lines += [
-        f"Each query is expanded by `{model}`; the query itself has a weight of {weight}.",
-        "",
-        "| collection | fused default | + expansion | difference | 95 % interval |",
-        "|---|---|---|---|---|",
+        "| collection | LLM | query's weight | fused default | + expansion | difference | 95 % interval |",
+        "|---|---|---|---|---|---|---|",
     ]
     lines += [
-        f"| {name} | {each['fused']['mean']:.3f} | {each['expanded']['mean']:.3f} | {_gain(each)} |"
+        f"| {name} | {each['model']} | {each['query_weight']} | {each['fused']['mean']:.3f} | "
+        f"{each['expanded']['mean']:.3f} | {_gain(each)} |"
         for name, each in found.items()
     ]
     missing = [each["name"] for each in results if each["name"] not in found]
@@ -135,8 +131,6 @@ def _tuning(found: dict[str, Any]) -> list[str]:
             f"best on the {found['train_queries']} train queries with the folded branch alone ({tried})."
         )
     where = f"on {tuned['dataset']}" if chosen else "by cross-validation"
-    reranked = all(each["reason"] != _NO_RERANKER for each in tuned["settings"] if each["name"] == "rerank")
-    where += "" if reranked else ", without the reranker"
     lines.append(
         f"Tuned {where}: {changed or 'nothing helps with confidence, so nothing is changed'}. There the "
         f"default gives {tuned['before']['mean']:.3f} and the tuned settings, cross-validated, "
