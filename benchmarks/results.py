@@ -1,12 +1,13 @@
 """What each part of a search is worth on real test collections: writes docs/results.md.
 
 python -m benchmarks.results ../shared/data --work results-work [--only NAME...]
-    [--llm-url URL [--llm-model NAME]]
+    [--llm-url URL [--llm-model NAME] [--expansion-only]]
 
 DATA holds the collections as BEIR folders; a folder may have a ``teacher_scenarios.jsonl``. Indexes and
 finished collections stay in the work folder, so that a run that was stopped goes on where it was. What was
 chosen by looking at queries is never reported on the same queries: settings come from a train split, or are
-cross-validated. With an LLM's URL each collection is also searched with expansion, if it was not yet.
+cross-validated. With an LLM's URL each collection is also searched with expansion, if it was not yet; with
+``--expansion-only`` it is the only table that is made anew, and the rest of the page stays.
 """
 
 from __future__ import annotations
@@ -33,7 +34,8 @@ from augury.schemas.llm import LlmProfile
 from augury.schemas.profile import ChunkProfile, HypencoderProfile, Profile, RerankProfile, ScenarioProfile
 from augury.schemas.scenario import ScenarioField
 from benchmarks.expansions import ask_all
-from benchmarks.results_page import page
+from benchmarks.results_page import EXPANSION, expansion, page
+from benchmarks.training import write_table
 
 COLLECTIONS = {
     "scifact": "test",
@@ -144,7 +146,7 @@ def of_scenarios(folder: Path, work: Path, split: str) -> dict[str, Any]:
     }
 
 
-def expanded(folder: Path, work: Path, split: str, llm: LlmProfile) -> dict[str, Any]:
+def of_expansion(folder: Path, work: Path, split: str, llm: LlmProfile) -> dict[str, Any]:
     """The default with each query expanded, against the default."""
     dataset = open_dataset(folder, split=split)
     with index_of(folder, work / folder.name, llm=llm) as index:
@@ -230,31 +232,62 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME")
     parser.add_argument("--llm-url", default="", help="of a server whose model expands queries")
     parser.add_argument("--llm-model", default="", help="its model; by default the only one it lists")
+    parser.add_argument("--expansion-only", action="store_true", help="make no other table anew")
     arguments = parser.parse_args()
-    arguments.work.mkdir(parents=True, exist_ok=True)
+    data, work, only = arguments.data, arguments.work, set(arguments.only)
+    work.mkdir(parents=True, exist_ok=True)
+    if arguments.expansion_only and not arguments.llm_url:
+        parser.error("--expansion-only needs --llm-url")
+    if not arguments.expansion_only:
+        _work_off(data, work, only)
+    if arguments.llm_url:
+        _expand(
+            data, work, only, LlmProfile(base_url=arguments.llm_url, model=arguments.llm_model, timeout=1800)
+        )
+    expanded = {
+        name: json.loads(done.read_text(encoding="utf-8"))
+        for name in COLLECTIONS
+        if (done := _expanded_file(work, name)).exists()
+    }
+    target = Path(__file__).parent.parent / "docs" / "results.md"
+    if arguments.expansion_only:
+        write_table(target, expansion(expanded), EXPANSION)
+    else:
+        results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(work.glob("*.json"))]
+        target.write_text(page(results, expanded, list(COLLECTIONS)), encoding="utf-8")
+    print(f"wrote {target}")
+
+
+def _work_off(data: Path, work: Path, only: set[str]) -> None:
+    """Whatever is not done yet, but for expansion."""
     for name, split in COLLECTIONS.items():
-        folder = arguments.data / name
+        folder = data / name
         jobs = {name: of_collection}
         if (folder / SCENARIOS).exists():
             jobs[f"{name} with scenarios"] = of_scenarios
-        for job, work in jobs.items():
-            done = arguments.work / f"{job.replace(' ', '-')}.json"
-            if arguments.only and job not in arguments.only:
+        for job, find in jobs.items():
+            done = work / f"{job.replace(' ', '-')}.json"
+            if (only and job not in only) or done.exists():
                 continue
-            if not done.exists():
-                found = {"name": job, "split": split, **work(folder, arguments.work, split)}
-                done.write_text(json.dumps(found, indent=1), encoding="utf-8")
-                print(f"{job}: done", flush=True)
-            found = json.loads(done.read_text(encoding="utf-8"))
-            if arguments.llm_url and "expansion" not in found and work is of_collection:
-                llm = LlmProfile(base_url=arguments.llm_url, model=arguments.llm_model, timeout=1800)
-                found["expansion"] = expanded(folder, arguments.work, split, llm)
-                done.write_text(json.dumps(found, indent=1), encoding="utf-8")
-                print(f"{job}: expanded", flush=True)
-    results = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(arguments.work.glob("*.json"))]
-    target = Path(__file__).parent.parent / "docs" / "results.md"
-    target.write_text(page(results, list(COLLECTIONS)), encoding="utf-8")
-    print(f"wrote {target}")
+            found = {"name": job, "split": split, **find(folder, work, split)}
+            done.write_text(json.dumps(found, indent=1), encoding="utf-8")
+            print(f"{job}: done", flush=True)
+
+
+def _expand(data: Path, work: Path, only: set[str], llm: LlmProfile) -> None:
+    """Expansion on each collection where it was not measured yet."""
+    for name, split in COLLECTIONS.items():
+        done = _expanded_file(work, name)
+        if (only and name not in only) or done.exists():
+            continue
+        found = of_expansion(data / name, work, split, llm)
+        done.parent.mkdir(exist_ok=True)
+        done.write_text(json.dumps(found, indent=1), encoding="utf-8")
+        print(f"{name}: expanded", flush=True)
+
+
+def _expanded_file(work: Path, name: str) -> Path:
+    return work / "expansion" / f"{name}.json"
 
 
 if __name__ == "__main__":

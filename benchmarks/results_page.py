@@ -33,11 +33,17 @@ _WHY: dict[tuple[str, str], str] = {
 """Why a row loses: by collection and row. Looked up only where it does."""
 
 
-def page(results: list[dict[str, Any]], order: list[str]) -> str:
+EXPANSION = ("<!-- expansion of benchmarks/results.py -->", "<!-- end of expansion -->")
+"""Between them is the table of expansion, which can be written on its own."""
+
+
+def page(results: list[dict[str, Any]], expanded: dict[str, dict[str, Any]], order: list[str]) -> str:
     """The whole page."""
     results = sorted(results, key=lambda each: (order.index(each["name"].split(" ")[0]), each["name"]))
     parts = [_HEAD, _summary(results)]
-    parts += [_expansion(results), *(_collection(each) for each in results)]
+    start, end = EXPANSION
+    parts += ["## Expansion", "", start, "", expansion(expanded), end, ""]
+    parts += [_collection(each) for each in results]
     versions = ", ".join(
         f"{name} {version(name)}" for name in ("torch", "sentence-transformers", "qdrant-edge-py")
     )
@@ -66,12 +72,11 @@ def _summary(results: list[dict[str, Any]]) -> str:
     return "\n".join([*lines, "", *why] if why else lines) + "\n"
 
 
-def _expansion(results: list[dict[str, Any]]) -> str:
-    found = {each["name"]: each["expansion"] for each in results if "expansion" in each}
-    lines = ["## Expansion", ""]
+def expansion(found: dict[str, dict[str, Any]]) -> str:
+    """The default with each query expanded against the default, by collection."""
     if not found:
-        return "\n".join([*lines, "No LLM was named, so that no query was expanded.", ""])
-    lines += [
+        return "No LLM was named, so that no query was expanded.\n"
+    lines = [
         "| collection | LLM | query's weight | fused default | + expansion | difference | 95 % interval |",
         "|---|---|---|---|---|---|---|",
     ]
@@ -80,10 +85,7 @@ def _expansion(results: list[dict[str, Any]]) -> str:
         f"{each['expanded']['mean']:.3f} | {_gain(each)} |"
         for name, each in found.items()
     ]
-    missing = [each["name"] for each in results if each["name"] not in found]
-    if missing:
-        lines += ["", f"Not measured with expansion: {', '.join(missing)}."]
-    return "\n".join([*lines, ""])
+    return "".join(f"{line}\n" for line in lines)
 
 
 def _collection(found: dict[str, Any]) -> str:
