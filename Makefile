@@ -42,14 +42,14 @@ $(LLM_INSTALLED): serving/constraints.txt
 	$(LLM_BIN)/python -m pip uninstall --quiet --yes torchvision torchaudio torchcodec
 	touch $@
 
-# converted.json is what the conversion writes last
-$(LLM_MODEL)/converted.json: | $(INSTALLED)
+# a folder that is there may be a trained model; the conversion makes a whole one at once
+$(LLM_MODEL)/config.json: | $(INSTALLED)
 	$(BIN)/augury models convert starter:smollm2 --to $(LLM_MODEL)
 
-llm: $(LLM_INSTALLED) $(LLM_MODEL)/converted.json
+llm: $(LLM_INSTALLED) $(LLM_MODEL)/config.json
 	$(LLM_BIN)/python serving/serve.py $(LLM_MODEL) --port $(LLM_PORT)
 
-test-llm: $(INSTALLED) $(LLM_INSTALLED) $(LLM_MODEL)/converted.json
+test-llm: $(INSTALLED) $(LLM_INSTALLED) $(LLM_MODEL)/config.json
 	AUGURY_LLM_PYTHON=$(LLM_BIN)/python AUGURY_LLM_MODEL_DIR=$(abspath $(LLM_MODEL)) \
 		$(BIN)/python -m pytest tests/llm
 

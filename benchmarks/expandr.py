@@ -86,37 +86,41 @@ class Loop:
         weight = ("--query-weight", str(plan.query_weight))
         index = self._index("index", plan.dense)
         self._measured(0, index, None)
-        if not (pairs.exists() and self._values(1).exists()):
+        if not (_done(pairs).exists() and self._values(1).exists()):
             with self._served(Path(plan.llm), self._urls[0]) as url:
                 self._measured(1, index, url)
                 how = ("--index", index, "--branches", "dense", "--reward", plan.reward, *weight)
                 many = ("--samples", str(plan.samples), *_given("--queries", plan.queries))
                 made = ("generate", "preferences", train, "--to", pairs, *how, *many, "--llm-url", url)
-                self._do(pairs, *made)
+                self._write(pairs, *made)
         training = ("train", "expander", pairs, "--to", self._expander, "--base", plan.llm)
-        self._do(self._expander / REPORT_FILE, *training, *plan.expander)
-        if not (expanded.exists() and self._values(2).exists()):
+        self._train(self._expander / REPORT_FILE, *training, *plan.expander)
+        if not (_done(expanded).exists() and self._values(2).exists()):
             with self._served(self._expander, self._urls[1]) as url:
                 self._measured(2, index, url)
-                self._do(expanded, "generate", "expansions", train, "--to", expanded, "--llm-url", url)
+                self._write(expanded, "generate", "expansions", train, "--to", expanded, "--llm-url", url)
         encoding = ("train", "dense", expanded, "--to", self._encoder, "--preset", "expandr", *weight)
-        self._do(self._encoder / REPORT_FILE, *encoding, "--base", plan.dense, *plan.encoder)
+        self._train(self._encoder / REPORT_FILE, *encoding, "--base", plan.dense, *plan.encoder)
         if not self._values(3).exists():
             index = self._index("index-trained", str(self._encoder))
             with self._served(self._expander, self._urls[1]) as url:
                 self._measured(3, index, url)
         return self._table()
 
-    def _do(self, made: Path, *arguments: object) -> None:
-        """One command, unless what it makes is there. A model that was refused is gone on with: the table
-        says what it is worth."""
-        if made.exists():
-            return
-        command = [sys.executable, "-m", "augury", *map(str, arguments)]
-        print("$", *command[1:], flush=True)
-        ended = subprocess.run(command, check=False).returncode
-        if not made.exists():
-            raise SystemExit(f"The step ended with {ended}. Mend it and run the same command again.")
+    def _train(self, report: Path, *arguments: object) -> None:
+        """Unless it was done. A model that was refused is gone on with: the table says what it is worth."""
+        if not report.exists():
+            ended = _run(*arguments)
+            if not report.exists():
+                raise SystemExit(f"The step ended with {ended}. Mend it and run the same command again.")
+
+    def _write(self, file: Path, *arguments: object) -> None:
+        """Unless it was done without a failure: what is missing is written when the command is run again."""
+        if not _done(file).exists():
+            ended = _run(*arguments)
+            if ended:
+                raise SystemExit(f"The step ended with {ended}. Run the same command again: it goes on.")
+            _done(file).touch()
 
     def _index(self, name: str, dense: str) -> Path:
         """The whole collection by one dense encoder."""
@@ -177,6 +181,17 @@ class Loop:
         head = f"{self._dataset.name}, {len(queries)} queries, 95 % intervals, paired by query:\n\n"
         write_whole(self._work / "table.md", head + text)
         return head + text
+
+
+def _done(file: Path) -> Path:
+    """Is there once the file is whole."""
+    return file.with_suffix(".done")
+
+
+def _run(*arguments: object) -> int:
+    command = [sys.executable, "-m", "augury", *map(str, arguments)]
+    print("$", *command[1:], flush=True)
+    return subprocess.run(command, check=False).returncode
 
 
 def gained(before: Sequence[float], after: Sequence[float]) -> Mean:

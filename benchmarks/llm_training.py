@@ -1,15 +1,15 @@
 """What distilling and preferences are worth: two tables of docs/training.md.
 
 python -m benchmarks.llm_training [scenarios] [expander] [--work llm-rows] [--data ../shared/data]
-    [--python .venv-llm/bin/python] [--pairs preferences.jsonl] [--unseen-only] [--docs docs/training.md]
+    [--python .venv-llm/bin/python] [--unseen-only] [--docs docs/training.md]
 
 ``scenarios`` distils a teacher's scenarios of 80 % of a collection's documents into SmolLM2-135M, has base
 and result write for the unseen ones without a schema and for all of them as ingest asks, and searches with
 each. With ``--unseen-only`` they write for and search the unseen ones alone, a fifth of the work; queries are
-then those of every split that these documents answer, as nothing was chosen by any. ``expander`` trains on
-preference pairs of a collection's train queries and searches its test queries with expansions by base and
-result. vLLM is started for each model (``make llm`` makes its environment). Every stage leaves a file in the
-work folder and is not done again.
+then those of every split that these documents answer, as nothing was chosen by any. ``expander`` makes
+preference pairs of a collection's train queries, trains on them, and searches the test queries with
+expansions by base and result. vLLM is started for each model (``make llm`` makes its environment). Every
+stage leaves a file in the work folder, with the revision of the model that wrote it, and is not done again.
 """
 
 from __future__ import annotations
@@ -28,16 +28,19 @@ from augury.connector.ingest.generate import generate
 from augury.connector.ingest.generator import ScenarioGenerator
 from augury.connector.ingest.scenario_prompt import scenario_chat
 from augury.connector.query.planner import SearchOptions
-from augury.errors import SourceError
 from augury.evaluation.dataset import Dataset, open_dataset
 from augury.evaluation.evaluate import evaluate, mean_of
 from augury.models.dense import load_dense
 from augury.models.llm.client import LlmClient
+from augury.schemas.data_report import PreferenceReport
 from augury.schemas.document import Document
 from augury.schemas.evaluation import Evaluation, Mean
 from augury.schemas.llm import LlmProfile
 from augury.schemas.profile import ChunkProfile, GenerationProfile, Profile
 from augury.schemas.training_report import TrainingReport
+from augury.trainers.data.open import open_training_data
+from augury.trainers.data.preferences.options import PUBLISHED_TEMPERATURES, PreferenceOptions
+from augury.trainers.data.preferences.run import make_preferences
 from augury.trainers.expander import train_expander
 from augury.trainers.gate import gain, gains
 from augury.trainers.llm.base import LlmBase, open_base
@@ -56,6 +59,9 @@ DISTILLED_ON, EXPANDED_ON = "eedi_misconceptions", "scifact"
 UNSEEN, SEED = 0.2, 7
 ASKED = 200
 """Unseen documents that are asked about without a schema."""
+QUERIES, SAMPLES, QUERY_WEIGHT = 400, 1, 0.5
+"""Train queries that are expanded into pairs, samples of each temperature, and the query's share of what is
+searched with then."""
 MEASURE = "nDCG@10"
 _MARKS = {
     name: (f"<!-- {name} of benchmarks/llm_training.py -->", f"<!-- end of {name} -->")
@@ -66,15 +72,15 @@ _MARKS = {
 class Bench:
     """Where the stages leave their files, and how a model is served."""
 
-    def __init__(self, data: Path, work: Path, python: Path, pairs: Path, unseen_only: bool) -> None:
-        self.data, self.work, self.python, self.pairs = data, work, python, pairs
+    def __init__(self, data: Path, work: Path, python: Path, unseen_only: bool) -> None:
+        self.data, self.work, self.python = data, work, python
         self.unseen_only = unseen_only
         work.mkdir(parents=True, exist_ok=True)
 
     @contextmanager
-    def served(self, name: str, base: LlmBase) -> Iterator[LlmProfile]:
-        """vLLM with this model; its name holds its revision, by which answers are kept in the cache."""
-        called, log = f"{name}-{base.revision[:12]}", self.work / f"vllm-{name}.log"
+    def served(self, called: str, base: LlmBase) -> Iterator[LlmProfile]:
+        """vLLM with this model; answers are kept in the cache by its name."""
+        log = self.work / f"vllm-{called}.log"
         with LlmServer(str(self.python), base.folder, log, "--name", called) as server:
             yield LlmProfile(base_url=server.url, model=called, timeout=1800)
 
@@ -131,24 +137,26 @@ def scenarios(bench: Bench) -> str:
     report = train_scenarios(config)
     if report is None:
         raise SystemExit(0)
-    files = {"none": None, "teacher": teacher}
+    files, names = {"none": None, "teacher": teacher}, {"none": "none", "teacher": "teacher"}
     if bench.unseen_only:
         collection = Collection.of(folder, {lesson.doc_id for lesson in unseen})
     else:
         collection = Collection.whole(folder)
     written: dict[str, list[str]] = {}
     for name, model in (("base", config.base), ("distilled", report.model)):
-        file = bench.work / f"scenarios-{name}{collection.part}.jsonl"
-        if not file.exists() or not (bench.work / f"unseen-{name}.json").exists():
-            with bench.served(name, open_base(model)) as llm:
-                bench.kept(f"unseen-{name}", partial(_without_schema, llm, asked, config.needs))
+        base = open_base(model)
+        called = names[name] = _called(name, base)
+        file = files[name] = bench.work / f"scenarios-{called}{collection.part}.jsonl"
+        if not file.exists() or not (bench.work / f"unseen-{called}.json").exists():
+            with bench.served(called, base) as llm:
+                bench.kept(f"unseen-{called}", partial(_without_schema, llm, asked, config.needs))
                 _write_scenarios(collection, llm, config.needs, file)
-        written[name] = bench.kept(f"unseen-{name}", list)
-        files[name] = file
+        written[name] = bench.kept(f"unseen-{called}", list)
     evaluations = {
         name: Evaluation.model_validate(
             bench.kept(
-                f"evaluated-{name}{collection.part}", partial(_searched, bench, collection, name, files[name])
+                f"evaluated-{names[name]}{collection.part}",
+                partial(_searched, bench, collection, names[name], files[name]),
             )
         )
         for name in ("none", "base", "distilled", "teacher")
@@ -160,26 +168,30 @@ def scenarios(bench: Bench) -> str:
 
 def expander(bench: Bench) -> str:
     """The table of preferences."""
-    folder = bench.data / EXPANDED_ON
-    if not bench.pairs.exists():
-        raise SourceError(
-            f"There are no preference pairs in {bench.pairs}",
-            f"Serve {BASE} and make some: augury generate preferences {folder}:train --to {bench.pairs}",
-        )
-    config = expander_config({"data": str(bench.pairs), "to": str(bench.work / "expander")}, preset=PRESET)
+    folder, pairs = bench.data / EXPANDED_ON, bench.work / "preferences.jsonl"
+    config = expander_config({"data": str(pairs), "to": str(bench.work / "expander")}, preset=PRESET)
+    base = open_base(config.base)
+    found = {"none": bench.kept("expanded-none", partial(_expanded, bench, folder, None))}
+    if not (bench.work / "preferences.json").exists():
+        with bench.served(_called("base", base), base) as llm:
+            bench.kept("preferences", partial(_preferences, bench, folder, pairs, llm))
+    made = PreferenceReport.model_validate(bench.kept("preferences", dict))
     report = train_expander(config)
     if report is None:
         raise SystemExit(0)
-    found = {"none": bench.kept("expanded-none", partial(_expanded, bench, folder, None))}
-    for name, model in (("base", config.base), ("tuned", report.model)):
-        if not (bench.work / f"expanded-{name}.json").exists():
-            with bench.served(name, open_base(model)) as llm:
-                bench.kept(f"expanded-{name}", partial(_expanded, bench, folder, llm))
-        found[name] = bench.kept(f"expanded-{name}", dict)
+    for name, model in (("base", base), ("tuned", open_base(report.model))):
+        called = _called(name, model)
+        if not (bench.work / f"expanded-{called}.json").exists():
+            with bench.served(called, model) as llm:
+                bench.kept(f"expanded-{called}", partial(_expanded, bench, folder, llm))
+        found[name] = bench.kept(f"expanded-{called}", dict)
     evaluations = {name: Evaluation.model_validate(each) for name, each in found.items()}
     accuracy, preferred = report.measures["accuracy"], report.measures["preferred"]
     head = (
-        f"{report.counts.records} pairs, {report.steps} steps. On {report.dev}: accuracy "
+        f"{made.queries} queries, each expanded {SAMPLES * len(PUBLISHED_TEMPERATURES)} times: {made.pairs} "
+        f"pairs by where a search finds the relevant document ({made.measure} of the queries as they are "
+        f"{made.plain:.3f}, by the best of their expansions {made.best:.3f}, by the worst {made.worst:.3f}). "
+        f"{report.counts.rows} of them and {report.steps} steps of training. On {report.dev}: accuracy "
         f"{_interval(accuracy.after)}, where the reference has .5; chosen passage likelier "
         f"{_interval(preferred.after)} (base {_interval(preferred.before)}).\n\n"
     )
@@ -191,6 +203,11 @@ def expander(bench: Bench) -> str:
             f"{_against(evaluations['base'], evaluation, name != 'tuned')} |"
         )
     return head + "".join(f"{line}\n" for line in lines)
+
+
+def _called(name: str, base: LlmBase) -> str:
+    """A name that no other model has."""
+    return f"{name}-{base.revision[:12]}"
 
 
 def _without_schema(llm: LlmProfile, found: Sequence[Lesson], needs: int) -> list[str]:
@@ -227,6 +244,30 @@ def _searched(bench: Bench, collection: Collection, name: str, file: Path | None
         return evaluate(index, collection.dataset, options, [MEASURE, "R@100"]).model_dump(mode="json")
 
 
+def _preferences(bench: Bench, folder: Path, pairs: Path, llm: LlmProfile) -> dict[str, Any]:
+    """Pairs by where a search with each expansion finds the relevant document."""
+    options = PreferenceOptions(
+        index=str(_dense_index(bench, folder)),
+        branches=("dense",),
+        query_weight=QUERY_WEIGHT,
+        samples=SAMPLES,
+        queries=QUERIES,
+    )
+    records, dataset = open_training_data(str(folder), split="train"), open_dataset(folder, split="train")
+    report = make_preferences(records, pairs, options, llm, dataset=dataset)
+    if report.failed:
+        raise SystemExit(f"{report.failed} queries failed. Run the same command again: the others are kept.")
+    return report.model_dump(mode="json")
+
+
+def _dense_index(bench: Bench, folder: Path) -> Path:
+    """Of the whole collection; documents that it has are not encoded again."""
+    where = bench.work / f"index-{folder.name}"
+    with augury.open(where, profile=Profile(chunk=ChunkProfile(mode="none"), sparse=None)) as index:
+        index.ingest(augury.open_source(str(folder)), scenarios="none")
+    return where
+
+
 def _expanded(bench: Bench, folder: Path, llm: LlmProfile | None) -> dict[str, Any]:
     """The collection's test queries through its dense vectors, expanded where there is an LLM."""
     dataset = open_dataset(folder, split="test")
@@ -234,11 +275,7 @@ def _expanded(bench: Bench, folder: Path, llm: LlmProfile | None) -> dict[str, A
     def change(profile: Profile) -> Profile:
         return profile.model_copy(update={"llm": llm}) if llm else profile
 
-    where = bench.work / f"index-{folder.name}"
-    if not where.exists():
-        with augury.open(where, profile=Profile(chunk=ChunkProfile(mode="none"), sparse=None)) as index:
-            index.ingest(augury.open_source(str(folder)), scenarios="none")
-    with augury.open(where, create=False, profile=change) as index:
+    with augury.open(_dense_index(bench, folder), create=False, profile=change) as index:
         options = SearchOptions(branches=("dense",), expand="llm" if llm else "off")
         if llm:  # the evaluation asks for one query after the other
             ask_all(llm, index.profile.expansion, list(dataset.queries.values()))
@@ -301,12 +338,10 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("llm-rows"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--python", type=Path, default=Path(".venv-llm/bin/python"))
-    parser.add_argument("--pairs", type=Path, default=Path("llm-rows/preferences.jsonl"))
     parser.add_argument("--unseen-only", action="store_true", help="write for the unseen documents alone")
     parser.add_argument("--docs", type=Path)
     arguments = parser.parse_args()
-    python = arguments.python.absolute()
-    bench = Bench(arguments.data, arguments.work, python, arguments.pairs, arguments.unseen_only)
+    bench = Bench(arguments.data, arguments.work, arguments.python.absolute(), arguments.unseen_only)
     made = {"scenarios": scenarios, "expander": expander}
     for name in arguments.tables or made:
         text = made[name](bench)

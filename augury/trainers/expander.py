@@ -6,7 +6,6 @@ does with them, as in ExpandR (Yao et al. 2025, https://arxiv.org/abs/2502.17057
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,15 +15,24 @@ import torch
 
 from ..connector.query.expansion_prompt import parse_passage
 from ..errors import ModelError
-from ..models.device import pick_device
+from ..models.device import pick_device, pick_dtype
 from ..schemas.preferences import PreferencePair
 from ..schemas.training_report import TrainedKind, TrainingCounts, TrainingReport
-from .fitting import Fitted, is_main, require_training, run, run_arguments, run_callbacks
+from .fitting import (
+    Fitted,
+    is_main,
+    require_one_gpu_a_process,
+    require_training,
+    run,
+    run_arguments,
+    run_callbacks,
+)
 from .gate import Judged, Progress, Verdict, gain, judge
 from .llm.adapter import lora, open_adapter, save_whole
 from .llm.base import LlmBase, Messages, chat_ids, open_base
 from .llm.config import ExpanderConfig, weights_of
 from .llm.generation import Writer, smoke
+from .llm.held import drawn_apart
 from .llm.labels import IGNORED, check_batch
 from .llm.likelihood import log_likelihoods
 from .llm.pairs import read_pairs, split_pairs
@@ -53,6 +61,7 @@ def train_expander(config: ExpanderConfig, progress: Progress = quiet) -> Traini
         MissingDependency: the ``train`` extra is not installed.
     """
     require_training("trl", "peft")
+    require_one_gpu_a_process(config)
     trained = _Expander(config)
     with silent():
         return run_training(config, trained, progress, trained.compare)
@@ -91,14 +100,14 @@ class _Expander:
 
     def prepare(self) -> Prepared:
         config = self.config
-        self._base()  # a wrong one shows before anything is read
+        base = self._base()  # a wrong one shows before anything is read
         pairs, sha256 = read_pairs(config.data)
-        train, held = split_pairs(pairs, config.dev_share, config.seed)
-        choosing, judging = (
-            random.Random(seed).sample(held, min(count, len(held)))
-            for seed, count in ((config.seed, config.dev_rows), (config.seed + 1, config.gate_rows))
-        )
-        return Prepared(train, choosing, judging, len(pairs), sha256)
+        fitting = [pair for pair in pairs if _tokens(pair, base) <= config.max_tokens]
+        lost = len(pairs) - len(fitting)
+        notes = (f"Pairs left out, as {config.max_tokens} tokens do not hold prompt and answer: {lost}.",)
+        train, held = split_pairs(fitting, config.dev_share, config.seed)
+        choosing, judging = drawn_apart(held, config.dev_rows, config.gate_rows, config.seed)
+        return Prepared(train, choosing, judging, len(pairs), sha256, notes if lost else ())
 
     def revision(self) -> str:
         return self._base().revision
@@ -139,7 +148,7 @@ class _Expander:
             return fitted
         whole = trainer.accelerator.unwrap_model(trainer.model, keep_fp32_wrapper=False)
         probes = [
-            chat_ids(base.tokenizer, [*_prompt(pair), _answer(pair.chosen)], answer=True)[: config.max_tokens]
+            chat_ids(base.tokenizer, [*_prompt(pair), _answer(pair.chosen)], answer=True)
             for pair in prepared.judging[:PROBES]
         ]
         merged = save_whole(whole, base, place.model, probes)
@@ -149,9 +158,10 @@ class _Expander:
         """The reference and the result on held-out pairs, and a look at what the result writes."""
         config, pairs = self.config, prepared.judging
         device = pick_device(config.device)
+        dtype = pick_dtype(device) if device.startswith("cuda") else torch.float32
         seen: list[list[tuple[float, int]]] = []
         for label, opened in (("before", self._base()), ("after", open_base(str(place.model)))):
-            model = opened.model(torch.float32)
+            model = opened.model(dtype)
             if label == "before" and config.adapter:
                 model = open_adapter(model, config.adapter, trainable=False)
             model = model.to(device).eval()
@@ -197,9 +207,17 @@ def check_still(trainer: Any) -> str:
 
     Raises ``ModelError`` where it is not, as with a reference that is the base of an adapter and not it.
     """
-    few = trainer.eval_dataset.select(range(min(len(trainer.eval_dataset), trainer.args.eval_batch_size)))
-    told = trainer.evaluate(eval_dataset=few)
-    largest = max(abs(told[f"eval_rewards/{name}"]) for name in ("chosen", "rejected", "margins"))
+    read = trainer.eval_dataset
+    few = [read[number] for number in range(min(len(read), trainer.args.eval_batch_size))]
+    batch = trainer._prepare_inputs(trainer.data_collator(few))
+    trainer.model.eval()
+    # Not trainer.evaluate(): it has the accelerator take the model for prepared, so that several processes
+    # would train without sharing gradients, and it may compute policy and reference in different precisions.
+    with torch.no_grad(), trainer.accelerator.autocast():
+        trainer.compute_loss(trainer.model, batch)
+    told = {name: values[-1] for name, values in trainer._metrics["eval"].items()}
+    trainer._metrics["eval"].clear()
+    largest = max(abs(told[f"rewards/{name}"]) for name in ("chosen", "rejected", "margins"))
     if not largest <= STILL:  # NaN too
         raise ModelError(
             f"The reference is not the model that training starts from: rewards of {largest:.3g} at step 0",
@@ -215,6 +233,14 @@ def _preferred(values: Sequence[tuple[float, int]]) -> list[float]:
 
 def _prompt(pair: PreferencePair) -> Messages:
     return [message.model_dump() for message in pair.prompt]
+
+
+def _tokens(pair: PreferencePair, base: LlmBase) -> int:
+    """Of the prompt with the longer answer."""
+    return max(
+        len(chat_ids(base.tokenizer, [*_prompt(pair), _answer(text)], answer=True))
+        for text in (pair.chosen, pair.rejected)
+    )
 
 
 def _answer(text: str) -> dict[str, str]:

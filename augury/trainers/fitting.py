@@ -84,6 +84,17 @@ def precision_of(config: RunConfig) -> torch.dtype | None:
     return {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}[config.precision]
 
 
+def require_one_gpu_a_process(config: RunConfig) -> None:
+    """Raises ``UsageError`` where one process sees several GPUs, on which TRL does not train."""
+    count = torch.cuda.device_count() if pick_device(config.device).startswith("cuda") else 0
+    if count > 1 and "LOCAL_RANK" not in os.environ:
+        raise UsageError(
+            f"{count} GPUs are visible to one process",
+            f"Put torchrun --nproc-per-node {count} -m before the command to use them all, or "
+            "CUDA_VISIBLE_DEVICES=0 to use one",
+        )
+
+
 def fit(
     trainer_kind: type[Any],
     arguments_kind: type[Any],

@@ -15,16 +15,25 @@ from ..connector.ingest.scenario_prompt import parse_analysis
 from ..models.dense import load_dense
 from ..schemas.scenario import Scenario, ScenarioRecord
 from ..schemas.training_report import TrainedKind, TrainingCounts, TrainingReport
-from .fitting import Fitted, is_main, require_training, run, run_arguments, run_callbacks
+from .fitting import (
+    Fitted,
+    is_main,
+    require_one_gpu_a_process,
+    require_training,
+    run,
+    run_arguments,
+    run_callbacks,
+)
 from .gate import Judged, Progress, Verdict, gain, judge
 from .llm.adapter import lora, save_whole
 from .llm.base import LlmBase, chat_ids, open_base
 from .llm.config import ScenarioConfig, weights_of
 from .llm.generation import Answer, Writer, smoke
+from .llm.held import drawn_apart
 from .llm.labels import check_batch
 from .llm.silence import silent
 from .llm.similarity import nearness
-from .llm.teacher import Lesson, drawn, lessons, split
+from .llm.teacher import Lesson, lessons, split
 from .training import quiet, run_training
 from .workplace import Workplace, write_whole
 
@@ -46,6 +55,7 @@ def train_scenarios(config: ScenarioConfig, progress: Progress = quiet) -> Train
         MissingDependency: the ``train`` extra is not installed.
     """
     require_training("trl", "peft")
+    require_one_gpu_a_process(config)
     trained = _Scenarios(config)
     with silent():
         return run_training(config, trained, progress, trained.compare)
@@ -88,8 +98,7 @@ class _Scenarios:
         taught = lessons(config.data, config.documents)
         found, notes = _fitting(taught.lessons, base, config)
         train, held = split(found, config.dev_share, config.seed)
-        choosing = drawn(held, config.dev_rows, config.seed)
-        judging = drawn(held, config.gate_rows, config.seed + 1)
+        choosing, judging = drawn_apart(held, config.dev_rows, config.gate_rows, config.seed)
         return Prepared(
             train, choosing, judging, len(taught.lessons), len(held), taught.sha256, (*taught.notes, *notes)
         )

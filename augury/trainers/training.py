@@ -112,6 +112,8 @@ def run_training(
     key |= {"data_sha256": prepared.sha256, "base_revision": trained.revision()}
     place = Workplace(config.folder)
     if not is_main():
+        if place.finished(key) or place.is_fitted():
+            return None  # nothing is left that takes all processes
         with no_progress_bars():
             trained.fit(prepared, place, quiet)
         return None
@@ -155,14 +157,13 @@ def _fitted(
     trained: Trained[Data], prepared: Data, place: Workplace, progress: Progress
 ) -> tuple[Fitted, float]:
     """Train, unless that was done before the run was broken off."""
-    file = place.work / "fitted.json"
-    if file.is_file() and place.model.is_dir():
-        told = json.loads(file.read_text(encoding="utf-8"))
+    if place.is_fitted():
+        told = json.loads(place.fitted.read_text(encoding="utf-8"))
         return Fitted(**told["fitted"]), told["seconds"]
     started = time.monotonic()
     fitted = trained.fit(prepared, place, progress)
     seconds = round(time.monotonic() - started, 1)
-    write_whole(file, json.dumps({"fitted": asdict(fitted), "seconds": seconds}))
+    write_whole(place.fitted, json.dumps({"fitted": asdict(fitted), "seconds": seconds}))
     return fitted, seconds
 
 

@@ -35,6 +35,11 @@ class Workplace:
         self.work = folder.with_name(f"{folder.name}.training")
         self.checkpoints = self.work / "checkpoints"
         self.model = self.work / "model"
+        self.fitted = self.work / "fitted.json"
+
+    def is_fitted(self) -> bool:
+        """Whether training is done, and only judging is left."""
+        return self.fitted.is_file() and self.model.is_dir()
 
     def finished(self, key: dict[str, Any]) -> TrainingReport | None:
         """The report, if this very run has ended before.

@@ -52,7 +52,7 @@ def save_whole(trained: Any, base: LlmBase, out: Path, probes: Sequence[Sequence
     Raises:
         ModelError: the disk does not hold it, or what was written is not what was trained.
     """
-    trained.float().eval()
+    trained.to("cpu", torch.float32).eval()  # a GPU that holds it for training may not hold it in float32
     wanted = logits(trained, probes)
     whole = trained.merge_and_unload() if hasattr(trained, "merge_and_unload") else trained
     _held("merged", wanted, whole, probes, MERGE_TOLERANCE)

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jinja2 import TemplateError
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ...errors import ModelError, first_line
@@ -97,10 +98,20 @@ def load_llm(folder: Path, name: str, dtype: torch.dtype) -> Any:
 
 
 def chat_ids(tokenizer: Any, messages: Sequence[dict[str, str]], *, answer: bool) -> list[int]:
-    """Messages in tokens by the template: with the answer that ends them, or up to where one begins."""
-    ids: list[int] = tokenizer.apply_chat_template(
-        list(messages), add_generation_prompt=not answer, tokenize=True, return_dict=True
-    )["input_ids"]
+    """Messages in tokens by the template: with the answer that ends them, or up to where one begins.
+
+    Raises ``ModelError`` where the template refuses them, as some refuse instructions of a system.
+    """
+    try:
+        ids: list[int] = tokenizer.apply_chat_template(
+            list(messages), add_generation_prompt=not answer, tokenize=True, return_dict=True
+        )["input_ids"]
+    except TemplateError as error:
+        roles = ", ".join(message["role"] for message in messages)
+        raise ModelError(
+            f"The chat template of {tokenizer.name_or_path} refuses messages of {roles}: {first_line(error)}",
+            "Use a base whose template takes them",
+        ) from error
     return ids
 
 

@@ -6,7 +6,6 @@ A lesson is what ingest sends to an LLM for a passage, and the answer that inges
 from __future__ import annotations
 
 import hashlib
-import random
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -121,11 +120,6 @@ def split(found: Sequence[Lesson], share: float, seed: int) -> tuple[list[Lesson
             "Bring scenarios of more documents",
         )
     return train, held
-
-
-def drawn(found: Sequence[Lesson], count: int, seed: int) -> list[Lesson]:
-    """So many of them, drawn at random."""
-    return random.Random(seed).sample(list(found), min(count, len(found)))
 
 
 def _records(path: Path) -> Iterator[ScenarioRecord]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 import torch
 from click.testing import CliRunner
+from hypothesis import given
+from hypothesis import strategies as st
 
 from augury.cli import main
 from augury.connector.ingest.scenario_prompt import parse_analysis, scenario_chat
@@ -19,13 +23,15 @@ from augury.schemas.profile import GenerationProfile
 from augury.schemas.training_report import TrainingReport
 from augury.trainers.expander import train_expander
 from augury.trainers.llm.config import expander_config, scenario_config
+from augury.trainers.llm.held import drawn_apart
 from augury.trainers.llm.teacher import lessons, split
 from augury.trainers.scenarios import train_scenarios
 from augury.trainers.workplace import Workplace
 from tests.trainers.llm.conftest import pair_lines, teacher_lines, write_lines
-from tests.trainers.test_resume import WAIT_S, finish, kill_at, start, weights
+from tests.trainers.test_resume import ROOT, WAIT_S, finish, kill_at, start, weights
 
 start_llm = partial(start, module="tests.trainers.llm.child")
+COUNTS = st.integers(min_value=1, max_value=70)
 SMALL = {
     "batch": 4,
     "learning_rate": 5e-3,
@@ -88,6 +94,63 @@ def test_every_weight_can_be_trained(tmp_path: Path, tiny_llm: Callable[..., Pat
     assert "vllm serve model" in (tmp_path / "model/README.md").read_text()
     assert json.loads((tmp_path / "model/generation_config.json").read_text())["eos_token_id"]
     assert train_scenarios(config) == report
+
+
+def test_every_weight_can_be_trained_by_preference_in_bfloat16(
+    tmp_path: Path, tiny_llm: Callable[..., Path]
+) -> None:
+    values = values_of("expander", tmp_path, tiny_llm())
+    given = {**values, "to": str(tmp_path / "model"), "lora_rank": 0, "precision": "bfloat16", "max_steps": 3}
+    report = train_expander(expander_config(given))
+    assert report is not None and any("rewards are 0" in check for check in report.checks)
+
+
+def test_pairs_that_do_not_fit_are_left_out_and_told(tmp_path: Path, tiny_llm: Callable[..., Path]) -> None:
+    values = values_of("expander", tmp_path, tiny_llm())
+    lines = pair_lines(40)
+    lines[7]["chosen"] = "a kettle " * 2000
+    write_lines(tmp_path / "data.jsonl", lines)
+    report = train_expander(expander_config({**values, "to": str(tmp_path / "model"), "max_steps": 3}))
+    assert report is not None
+    assert report.notes == ("Pairs left out, as 2048 tokens do not hold prompt and answer: 1.",)
+
+
+@pytest.mark.parametrize("kind", ["scenarios", "expander"])
+def test_two_processes_train_one_model(kind: str, tmp_path: Path, tiny_llm: Callable[..., Path]) -> None:
+    """By batches of half the size they come to the weights of one process; run again, both see it is done."""
+    values = {**values_of(kind, tmp_path, tiny_llm()), "lora_dropout": 0.0, "max_steps": 6}
+    alone = finish(start_llm(kind, {**values, "to": str(tmp_path / "alone")}))
+    halved = {**values, "batch": 2, "to": str(tmp_path / "two")}
+    launcher = ("torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m")
+    for _ in range(2):
+        command = [sys.executable, "-m", *launcher, "tests.trainers.llm.child", kind, json.dumps(halved)]
+        ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=WAIT_S, check=False)
+        assert ended.returncode == 0, ended.stderr
+    both = TrainingReport.model_validate_json((tmp_path / "two/augury_training.json").read_text())
+    assert (both.steps, both.counts.rows) == (alone["steps"], alone["counts"]["rows"])
+    mine, theirs, before = (weights(folder) for folder in (tmp_path / "two", tmp_path / "alone", tiny_llm()))
+    for name, tensor in theirs.items():
+        torch.testing.assert_close(mine[name], tensor, atol=1e-4, rtol=1e-3)
+    assert any((before[name] - tensor).abs().max() > 1e-3 for name, tensor in theirs.items())
+
+
+@pytest.mark.parametrize("train", [train_scenarios, train_expander])
+def test_one_process_that_sees_several_gpus_is_told(
+    train: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("augury.trainers.fitting.pick_device", lambda _: "cuda")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
+    config = scenario_config if train is train_scenarios else expander_config
+    with pytest.raises(AuguryError, match="4 GPUs are visible to one process"):
+        train(config({"data": str(tmp_path / "data.jsonl"), "to": str(tmp_path / "model")}))
+
+
+@given(held=st.lists(st.integers(), min_size=2, unique=True), choosing=COUNTS, judging=COUNTS)
+def test_no_row_both_chooses_and_judges(held: list[int], choosing: int, judging: int) -> None:
+    first, second = drawn_apart(held, choosing, judging, 1)
+    assert first and second and set(first).isdisjoint(second) and set(first) | set(second) <= set(held)
+    assert len(first) <= choosing and len(second) <= judging
+    assert len(first) + len(second) == min(len(held), choosing + judging)
 
 
 def test_an_adapter_is_trained_on_and_is_the_reference(tmp_path: Path, tiny_llm: Callable[..., Path]) -> None:

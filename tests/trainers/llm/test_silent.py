@@ -109,6 +109,13 @@ def test_a_policy_that_has_not_moved_is_its_reference(tiny_llm: Callable[..., Pa
     assert "its rewards are 0" in check_still(trainer_with(opened, base, tmp_path))
 
 
+def test_a_template_that_refuses_a_system_message_is_told(tiny_llm: Callable[..., Path]) -> None:
+    refusing = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}" + CHAT
+    base = open_base(str(tiny_llm(chat=refusing)))
+    with pytest.raises(ModelError, match="refuses messages of system, user: no system"):
+        chat_ids(base.tokenizer, [{"role": "system", "content": "a"}, *CHATS[0][:1]], answer=False)
+
+
 def test_an_adapter_whose_reference_is_the_bare_base_is_told(
     tiny_llm: Callable[..., Path], tmp_path: Path
 ) -> None:
