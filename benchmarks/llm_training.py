@@ -35,6 +35,7 @@ from augury.models.llm.client import LlmClient
 from augury.schemas.data_report import PreferenceReport
 from augury.schemas.document import Document
 from augury.schemas.evaluation import Evaluation, Mean
+from augury.schemas.expansion import ExpansionProfile
 from augury.schemas.llm import LlmProfile
 from augury.schemas.profile import ChunkProfile, GenerationProfile, Profile
 from augury.schemas.training_report import TrainingReport
@@ -59,9 +60,11 @@ DISTILLED_ON, EXPANDED_ON = "eedi_misconceptions", "scifact"
 UNSEEN, SEED = 0.2, 7
 ASKED = 200
 """Unseen documents that are asked about without a schema."""
-QUERIES, SAMPLES, QUERY_WEIGHT = 400, 1, 0.5
-"""Train queries that are expanded into pairs, samples of each temperature, and the query's share of what is
-searched with then."""
+QUERIES, SAMPLES = 400, 1
+"""Train queries that are expanded into pairs, and samples of each temperature."""
+PUBLISHED_WEIGHT = 0.5
+"""The query's share of what is searched with in ExpandR; pairs are made with it."""
+WEIGHTS = (ExpansionProfile().query_weight, PUBLISHED_WEIGHT)
 MEASURE = "nDCG@10"
 _MARKS = {
     name: (f"<!-- {name} of benchmarks/llm_training.py -->", f"<!-- end of {name} -->")
@@ -181,10 +184,12 @@ def expander(bench: Bench) -> str:
         raise SystemExit(0)
     for name, model in (("base", base), ("tuned", open_base(report.model))):
         called = _called(name, model)
-        if not (bench.work / f"expanded-{called}.json").exists():
+        files = {weight: f"expanded-{called}-{weight}" for weight in WEIGHTS}
+        if not all((bench.work / f"{file}.json").exists() for file in files.values()):
             with bench.served(called, model) as llm:
-                bench.kept(f"expanded-{called}", partial(_expanded, bench, folder, llm))
-        found[name] = bench.kept(f"expanded-{called}", dict)
+                for weight, file in files.items():
+                    bench.kept(file, partial(_expanded, bench, folder, llm, weight))
+        found |= {f"{name} {weight}": bench.kept(file, dict) for weight, file in files.items()}
     evaluations = {name: Evaluation.model_validate(each) for name, each in found.items()}
     accuracy, preferred = report.measures["accuracy"], report.measures["preferred"]
     head = (
@@ -195,13 +200,19 @@ def expander(bench: Bench) -> str:
         f"{_interval(accuracy.after)}, where the reference has .5; chosen passage likelier "
         f"{_interval(preferred.after)} (base {_interval(preferred.before)}).\n\n"
     )
-    lines = [f"| expansion | {MEASURE}, dense | against none | against base |", "|---|---:|---:|---:|"]
-    for name, evaluation in evaluations.items():
-        lines.append(
-            f"| {name} | {_interval(evaluation.measures[MEASURE])} | "
-            f"{_against(evaluations['none'], evaluation, name == 'none')} | "
-            f"{_against(evaluations['base'], evaluation, name != 'tuned')} |"
-        )
+    none = evaluations["none"]
+    lines = [
+        f"| expansion | query's weight | {MEASURE}, dense | against none | against base |",
+        "|---|---:|---:|---:|---:|",
+        f"| none | | {_interval(none.measures[MEASURE])} | | |",
+    ]
+    for weight in WEIGHTS:
+        for name in ("base", "tuned"):
+            evaluation, other = evaluations[f"{name} {weight}"], evaluations[f"base {weight}"]
+            lines.append(
+                f"| {name} | {weight} | {_interval(evaluation.measures[MEASURE])} | "
+                f"{_against(none, evaluation, False)} | {_against(other, evaluation, name == 'base')} |"
+            )
     return head + "".join(f"{line}\n" for line in lines)
 
 
@@ -249,7 +260,7 @@ def _preferences(bench: Bench, folder: Path, pairs: Path, llm: LlmProfile) -> di
     options = PreferenceOptions(
         index=str(_dense_index(bench, folder)),
         branches=("dense",),
-        query_weight=QUERY_WEIGHT,
+        query_weight=PUBLISHED_WEIGHT,
         samples=SAMPLES,
         queries=QUERIES,
     )
@@ -268,12 +279,15 @@ def _dense_index(bench: Bench, folder: Path) -> Path:
     return where
 
 
-def _expanded(bench: Bench, folder: Path, llm: LlmProfile | None) -> dict[str, Any]:
+def _expanded(
+    bench: Bench, folder: Path, llm: LlmProfile | None, weight: float = PUBLISHED_WEIGHT
+) -> dict[str, Any]:
     """The collection's test queries through its dense vectors, expanded where there is an LLM."""
     dataset = open_dataset(folder, split="test")
 
     def change(profile: Profile) -> Profile:
-        return profile.model_copy(update={"llm": llm}) if llm else profile
+        expansion = profile.expansion.model_copy(update={"query_weight": weight})
+        return profile.model_copy(update={"llm": llm or profile.llm, "expansion": expansion})
 
     with augury.open(_dense_index(bench, folder), create=False, profile=change) as index:
         options = SearchOptions(branches=("dense",), expand="llm" if llm else "off")
