@@ -26,8 +26,9 @@ from typing import Any
 import augury
 from augury.connector.ingest.generate import generate
 from augury.connector.ingest.generator import ScenarioGenerator
-from augury.connector.ingest.scenario_prompt import scenario_chat
+from augury.connector.ingest.scenario_prompt import parse_analysis, scenario_chat
 from augury.connector.query.planner import SearchOptions
+from augury.errors import GenerationError
 from augury.evaluation.dataset import Dataset, open_dataset
 from augury.evaluation.evaluate import evaluate, mean_of
 from augury.models.dense import load_dense
@@ -87,9 +88,13 @@ class Bench:
         with LlmServer(str(self.python), base.folder, log, "--name", called) as server:
             yield LlmProfile(base_url=server.url, model=called, timeout=1800)
 
+    def file(self, name: str) -> Path:
+        """Where a stage leaves what it comes to."""
+        return self.work / f"{name}.json"
+
     def kept(self, name: str, make: Callable[[], Any]) -> Any:
         """What a stage left, or what it leaves now."""
-        file = self.work / f"{name}.json"
+        file = self.file(name)
         if not file.exists():
             write_whole(file, json.dumps(make()))
         return json.loads(file.read_text(encoding="utf-8"))
@@ -146,15 +151,18 @@ def scenarios(bench: Bench) -> str:
     else:
         collection = Collection.whole(folder)
     written: dict[str, list[str]] = {}
+    second: dict[str, list[float]] = {}
     for name, model in (("base", config.base), ("distilled", report.model)):
         base = open_base(model)
         called = names[name] = _called(name, base)
         file = files[name] = bench.work / f"scenarios-{called}{collection.part}.jsonl"
-        if not file.exists() or not (bench.work / f"unseen-{called}.json").exists():
+        first, again = f"unseen-{called}", f"second-{called}"
+        if not all(path.exists() for path in (file, *map(bench.file, (first, again)))):
             with bench.served(called, base) as llm:
-                bench.kept(f"unseen-{called}", partial(_without_schema, llm, asked, config.needs))
+                bench.kept(first, partial(_without_schema, llm, asked, config.needs))
+                bench.kept(again, partial(_second_try, llm, asked, config.needs))
                 _write_scenarios(collection, llm, config.needs, file)
-        written[name] = bench.kept(f"unseen-{called}", list)
+        written[name], second[name] = bench.kept(first, list), bench.kept(again, list)
     evaluations = {
         name: Evaluation.model_validate(
             bench.kept(
@@ -165,7 +173,7 @@ def scenarios(bench: Bench) -> str:
         for name in ("none", "base", "distilled", "teacher")
     }
     return _scenario_table(
-        report, len(unseen), asked, collection, written, evaluations, config.needs, config.encoder
+        report, len(unseen), asked, collection, written, second, evaluations, config.needs, config.encoder
     )
 
 
@@ -175,7 +183,7 @@ def expander(bench: Bench) -> str:
     config = expander_config({"data": str(pairs), "to": str(bench.work / "expander")}, preset=PRESET)
     base = open_base(config.base)
     found = {"none": bench.kept("expanded-none", partial(_expanded, bench, folder, None))}
-    if not (bench.work / "preferences.json").exists():
+    if not bench.file("preferences").exists():
         with bench.served(_called("base", base), base) as llm:
             bench.kept("preferences", partial(_preferences, bench, folder, pairs, llm))
     made = PreferenceReport.model_validate(bench.kept("preferences", dict))
@@ -185,7 +193,7 @@ def expander(bench: Bench) -> str:
     for name, model in (("base", base), ("tuned", open_base(report.model))):
         called = _called(name, model)
         files = {weight: f"expanded-{called}-{weight}" for weight in WEIGHTS}
-        if not all((bench.work / f"{file}.json").exists() for file in files.values()):
+        if not all(bench.file(file).exists() for file in files.values()):
             with bench.served(called, model) as llm:
                 for weight, file in files.items():
                     bench.kept(file, partial(_expanded, bench, folder, llm, weight))
@@ -221,18 +229,37 @@ def _called(name: str, base: LlmBase) -> str:
     return f"{name}-{base.revision[:12]}"
 
 
-def _without_schema(llm: LlmProfile, found: Sequence[Lesson], needs: int) -> list[str]:
+def _without_schema(llm: LlmProfile, asked: Sequence[Lesson], needs: int) -> list[str]:
     """First answers, with nothing that holds the model to the form, and no second try."""
     profile = GenerationProfile(needs=needs)
     with LlmClient.with_cache(llm) as client:
         client.connect()
-        asked = [
+        answers = [
             client.submit(
                 client.ask(replace(scenario_chat(lesson.text, profile), schema=None, whole=False), str)
             )
-            for lesson in found
+            for lesson in asked
         ]
-        return [each.result() for each in asked]
+        return [each.result() for each in answers]
+
+
+def _second_try(llm: LlmProfile, asked: Sequence[Lesson], needs: int) -> list[float]:
+    """1 where ingest would get what it can read of a server that knows no schemas: it asks once more, at a
+    higher temperature, where it cannot read an answer."""
+    profile = GenerationProfile(needs=needs)
+    with LlmClient.with_cache(llm) as client:
+        client.connect()
+        answers = [
+            client.submit(
+                client.ask(replace(scenario_chat(lesson.text, profile), schema=None), parse_analysis)
+            )
+            for lesson in asked
+        ]
+        errors = [each.exception() for each in answers]
+    for error in errors:
+        if error is not None and not isinstance(error, GenerationError):
+            raise error
+    return [float(error is None) for error in errors]
 
 
 def _write_scenarios(collection: Collection, llm: LlmProfile, needs: int, file: Path) -> None:
@@ -302,6 +329,7 @@ def _scenario_table(
     asked: Sequence[Lesson],
     collection: Collection,
     written: dict[str, list[str]],
+    second: dict[str, list[float]],
     evaluations: dict[str, Evaluation],
     needs: int,
     encoder: str,
@@ -321,14 +349,16 @@ def _scenario_table(
         f"[{better.low:+.3f}, {better.high:+.3f}].\n\n"
     )
     lines = [
-        f"| scenarios by | valid without schema | similarity to the teacher's | {MEASURE}, their branch | "
-        "against none | against base |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| scenarios by | valid without schema | after a second try | similarity to the teacher's | "
+        f"{MEASURE}, their branch | against none | against base |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
     for name, evaluation in evaluations.items():
-        shown = [_interval(mean_of(values[name])) if name in values else "" for values in (valid, near)]
+        shown = [
+            _interval(mean_of(values[name])) if name in values else "" for values in (valid, second, near)
+        ]
         lines.append(
-            f"| {name} | {shown[0]} | {shown[1]} | {_interval(evaluation.measures[MEASURE])} | "
+            f"| {name} | {' | '.join(shown)} | {_interval(evaluation.measures[MEASURE])} | "
             f"{_against(evaluations['none'], evaluation, name == 'none')} | "
             f"{_against(evaluations['base'], evaluation, name in ('none', 'base'))} |"
         )
