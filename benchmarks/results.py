@@ -18,21 +18,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 import augury
 from augury.connector.query.planner import SearchOptions
 from augury.evaluation.ablate import ablate, differences
 from augury.evaluation.dataset import Dataset, open_dataset
 from augury.evaluation.evaluate import evaluate
-from augury.evaluation.tuning.gather import gather
 from augury.evaluation.tuning.knobs import ALPHAS
-from augury.evaluation.tuning.rankings import Choice, Rankings
 from augury.evaluation.tuning.tune import tune
 from augury.schemas.evaluation import Evaluation
 from augury.schemas.llm import LlmProfile
 from augury.schemas.profile import ChunkProfile, HypencoderProfile, Profile, RerankProfile, ScenarioProfile
 from augury.schemas.scenario import ScenarioField
+from benchmarks.alphas import by_alpha
 from benchmarks.expansions import ask_all
 from benchmarks.results_page import EXPANSION, expansion, page
 from benchmarks.training import write_table
@@ -168,25 +165,11 @@ def _chosen(folder: Path, work: Path, train: Dataset) -> dict[str, dict[float, f
     for name, fields in FIELDS.items():
         if name not in found:
             with index_of(folder, work / f"{folder.name}-{len(fields)}-fields", fields) as index:
-                found[name] = _alphas(index, train)
+                means = by_alpha(index, train).mean(axis=1)
+                found[name] = dict(zip(ALPHAS, means.round(4).tolist(), strict=True))
             done.parent.mkdir(exist_ok=True)
             done.write_text(json.dumps(found, indent=1), encoding="utf-8")
     return found
-
-
-def _alphas(index: augury.Index, train: Dataset) -> dict[float, float]:
-    """nDCG@10 of the folded branch alone, by alpha."""
-    every = SearchOptions(branches=("scenarios", "dense"), candidates=200, limit=1)
-    queries = gather(index.retriever, train, lambda text: index.retriever.plan(text, every))
-    rankings = Rankings(queries, train, index.retriever.plan("any", every), 100, 10)
-    alone = Choice(0.0, "max", 0.1, "dbsf", (("scenarios", 1.0),), 60)
-    return {
-        alpha: round(float(np.mean(rankings.values(_with(alone, alpha), "nDCG@10"))), 4) for alpha in ALPHAS
-    }
-
-
-def _with(choice: Choice, alpha: float) -> Choice:
-    return Choice(alpha, choice.pool, choice.pool_temperature, choice.fusion, choice.weights, choice.rrf_k)
 
 
 def _values(evaluation: Evaluation) -> dict[str, dict[str, float]]:
