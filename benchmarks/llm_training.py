@@ -30,7 +30,7 @@ _MARKS = {
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("tables", nargs="*", choices=["scenarios", "expander"], default=[])
+    parser.add_argument("tables", nargs="*", metavar="TABLE", help="scenarios or expander; both by default")
     parser.add_argument("--work", type=Path, default=Path("llm-rows"))
     parser.add_argument("--data", type=Path, default=Path("../shared/data"))
     parser.add_argument("--python", type=Path, default=Path(".venv-llm/bin/python"))
@@ -39,6 +39,8 @@ def main() -> None:
     arguments = parser.parse_args()
     bench = Bench(arguments.data, arguments.work, arguments.python.absolute(), arguments.unseen_only)
     made = {"scenarios": scenarios, "expander": expander}
+    if unknown := set(arguments.tables).difference(made):
+        parser.error(f"there is no table {', '.join(sorted(unknown))}; there are {', '.join(made)}")
     for name in arguments.tables or made:
         text = made[name](bench)
         print(text, flush=True)

@@ -27,6 +27,11 @@ _NO_WORDS = "what is looked for shares few words with the query, so no way of we
 _WHY: dict[tuple[str, str], str] = {
     ("cosqa", "sparse"): "the documents are Python code, which says little in the words of a question.",
     ("eedi_misconceptions", "sparse"): f"{_NO_WORDS}.",
+    (
+        "eedi_misconceptions",
+        "expansion",
+    ): "the query is a question of mathematics and a wrong answer, and what is "
+    "looked for is the thought behind it. A small model writes sums instead, and wrong ones.",
     ("eedi_misconceptions with scenarios", "sparse"): f"as without scenarios, which it does not see: "
     f"{_NO_WORDS}.",
 }
@@ -84,6 +89,15 @@ def expansion(found: dict[str, dict[str, Any]]) -> str:
         f"| {name} | {each['model']} | {each['query_weight']} | {each['fused']['mean']:.3f} | "
         f"{each['expanded']['mean']:.3f} | {_gain(each)} |"
         for name, each in found.items()
+    ]
+    lost = [name for name, each in found.items() if each["high"] < 0]
+    why = [f"- **{name}** loses: {_WHY.get((name, 'expansion'), 'not explained yet.')}" for name in lost]
+    lines += [
+        "",
+        *why,
+        *([""] if why else []),
+        "The default is measured together with the expansion, and may differ from its table below in the",
+        "last digit where another processor computed: encoders use the precision that it is fastest in.",
     ]
     return "".join(f"{line}\n" for line in lines)
 
