@@ -27,11 +27,8 @@ _NO_WORDS = "what is looked for shares few words with the query, so no way of we
 _WHY: dict[tuple[str, str], str] = {
     ("cosqa", "sparse"): "the documents are Python code, which says little in the words of a question.",
     ("eedi_misconceptions", "sparse"): f"{_NO_WORDS}.",
-    (
-        "eedi_misconceptions",
-        "expansion",
-    ): "the query is a question of mathematics and a wrong answer, and what is "
-    "looked for is the thought behind it. A small model writes sums instead, and wrong ones.",
+    ("eedi_misconceptions", "expansion"): "so small a model answers a question of mathematics with "
+    "tales that have little to do with it.",
     ("eedi_misconceptions with scenarios", "sparse"): f"as without scenarios, which it does not see: "
     f"{_NO_WORDS}.",
 }
