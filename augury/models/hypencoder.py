@@ -61,9 +61,8 @@ def load_hypencoder(
 
 
 def placed(network: HypencoderNetwork, device: str, dtype: torch.dtype) -> HypencoderNetwork:
-    """On a device, in a dtype; but a similarity with a correction needs more digits than bfloat16 has."""
-    if not network.query_encoder.given:
-        return network.to(device, dtype)
+    """On a device, with its encoders in a dtype. Hyper-head and q-net stay in float32: bfloat16 has too few
+    digits to tell the scores of good candidates apart, and these layers cost next to nothing."""
     network.to(device)
     for encoder in (network.query_encoder, network.passage_encoder):
         transformer: torch.nn.Module = encoder.transformer

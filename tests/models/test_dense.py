@@ -79,7 +79,7 @@ def test_the_models_own_prompts_are_the_default(tiny: Tiny, tmp_path: Path) -> N
     prompts = {"query": "w1 w2 ", "passage": "w3 "}
     model = SentenceTransformer(str(tiny()), device="cpu", local_files_only=True, prompts=prompts)
     model.save(str(tmp_path / "prompted"), create_model_card=False)
-    encoder = load_dense(str(tmp_path / "prompted"))
+    encoder = load_dense(str(tmp_path / "prompted"), dtype="float32")
     assert isinstance(encoder, SentenceTransformerEncoder)
     assert (encoder.query_prompt, encoder.document_prompt) == ("w1 w2 ", "w3 ")
     expected = model.encode_query(["w9"], normalize_embeddings=True)

@@ -50,6 +50,12 @@ def test_it_is_a_vector_reranker(saved: Path) -> None:
     assert np.ptp(np.stack(scores), axis=1).min() > 0
 
 
+def test_candidates_do_not_tie_where_the_encoder_computes_in_bfloat16(saved: Path) -> None:
+    items = np.repeat(vectors(1), 200, axis=0) + rng.normal(scale=1e-2, size=(200, DIM)).astype(np.float32)
+    scores = load_hypencoder(str(saved), dtype="bfloat16").score(["w1"], [items])[0]
+    assert len(set(scores.tolist())) > 190
+
+
 @pytest.mark.parametrize("pooling", ["cls", "mean"])
 def test_a_vector_is_independent_of_padding_and_batch(pooling: Any, tiny: Tiny) -> None:
     network = HypencoderNetwork.from_base(str(tiny()), hidden_layers=1, pooling=pooling)
@@ -240,7 +246,8 @@ def test_a_qnet_of_ones_own_is_made_saved_and_reloaded(tiny: Tiny, tmp_path: Pat
     w, a, v = (weight[0].numpy() for weight in weights)
     items = vectors(6)
     expected = items @ w[:, 0] + ((items @ a) ** 2) @ v[:, 0]
-    near(load_hypencoder(str(tmp_path / "saved")).score(["w3 w4"], [items])[0], expected)
+    again = load_hypencoder(str(tmp_path / "saved"), dtype="float32")
+    near(again.score(["w3 w4"], [items])[0], expected)
     near(wrap(made).score_all(["w3 w4"], items)[0], expected)
 
 

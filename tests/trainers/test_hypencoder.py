@@ -51,7 +51,10 @@ def trained(values: dict[str, Any]) -> Train:
     return run
 
 
-def test_it_begins_at_the_dense_order_and_ends_above_it(trained: Train, tmp_path: Path, base: Any) -> None:
+def test_it_begins_at_the_dense_order_and_ends_above_it(
+    trained: Train, tmp_path: Path, base: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AUGURY_DTYPE", "float32")  # memory and index round alike
     report = trained(epochs=20, width=32)
     assert report.accepted, report.verdict
     gain = report.measures["nDCG@10"]
